@@ -1,0 +1,2 @@
+_base_ = 'hrnet_w32_coco_384x288.py'
+test_dataloader = dict(dataset=dict(bbox_file='person_detection_results/COCO_val2017_detections_AP_H_56_person.json'))

@@ -1,0 +1,17 @@
+"""Codecs between keypoints with covariances and heatmaps, and the sources of target covariances."""
+
+from hybridkp.codecs.anisotropic_heatmap import AnisotropicHeatmap
+from hybridkp.codecs.base import KeypointCodec
+from hybridkp.codecs.covariance_source import CovarianceSource
+from hybridkp.codecs.fixed_covariance import FixedCovariance
+from hybridkp.codecs.isotropic_heatmap import IsotropicHeatmap
+from hybridkp.codecs.learned_covariance import LearnedCovariance
+
+__all__ = [
+    'AnisotropicHeatmap',
+    'CovarianceSource',
+    'FixedCovariance',
+    'IsotropicHeatmap',
+    'KeypointCodec',
+    'LearnedCovariance',
+]

@@ -1,0 +1,52 @@
+"""The contract of every source of target covariances."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class CovarianceSource(nn.Module, ABC):
+    """Say how wide the targets are: a covariance a keypoint, in px^2 of the input.
+
+    Args:
+        sigma: the targets' standard deviation in input px, one for all keypoints or one each.
+        relative_sigma: the same as a fraction of the input's side (of sqrt(H * W) where it is no square); the rule of
+            the landmark literature is 0.00586: 0.75 px at 128, 1.5 at 256, 3 at 512.
+        num_keypoints: K; None where the number of widths need not be checked.
+
+    Raises:
+        ValueError: if not exactly one of the widths is given, if one is not positive and finite, or if there are
+            neither 1 nor K of them.
+    """
+
+    def __init__(
+        self,
+        sigma: float | Sequence[float] | None = None,
+        relative_sigma: float | Sequence[float] | None = None,
+        num_keypoints: int | None = None,
+    ):
+        super().__init__()
+        if (sigma is None) == (relative_sigma is None):
+            raise ValueError(f'{type(self).__name__} takes either sigma (px) or relative_sigma (fraction of the side)')
+        self.relative = sigma is None
+        widths = torch.atleast_1d(torch.as_tensor(relative_sigma if self.relative else sigma, dtype=torch.float32))
+        if not all(math.isfinite(width) and width > 0 for width in widths.tolist()):
+            raise ValueError(f'a standard deviation must be positive and finite, got {widths.tolist()}')
+        if len(widths) > 1 and num_keypoints is not None and len(widths) != num_keypoints:
+            raise ValueError(f'{len(widths)} standard deviations for {num_keypoints} keypoints')
+        self.register_buffer('widths', widths, persistent=False)
+
+    def variance(self, input_size: tuple[int, int]) -> Tensor:
+        """Return the given variances (1,) or (K,) in px^2 for an input of (H, W) px."""
+        return self.widths.square() * (input_size[0] * input_size[1] if self.relative else 1)
+
+    @abstractmethod
+    def forward(self, keypoints: Tensor, input_size: tuple[int, int]) -> Tensor:
+        """Return covariances (B, K, 2, 2) in px^2 for keypoints (B, K, 2) of an input of (H, W) px."""
+
+    def penalty(self) -> Tensor | None:
+        """Return what learned parameters add to the loss, a scalar, or None."""
+        return None

@@ -1,0 +1,93 @@
+"""Loading of images that says which file is wrong and why."""
+
+import re
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmpose.registry import TRANSFORMS
+
+from hybridkp.errors import InputError
+
+JPEG_END, PNG_END = b'\xff\xd9', b'IEND\xaeB`\x82'
+JPEG_MARKER = re.compile(rb'\xff+([^\x00\xff\xd0-\xd7])', re.DOTALL)
+"""A marker within a JPEG scan that ends it: neither a stuffed byte nor a restart."""
+
+
+@TRANSFORMS.register_module()
+class ReadImage(BaseTransform):
+    """Read ``img_path`` into ``img`` (h, w, 3), uint8, BGR, or take the array that ``img`` already is.
+
+    The size of a file's image has to be ``ann_size``, (h, w), where the sample has one. Adds
+    ``img_shape`` and ``ori_shape``, both (h, w).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: the file is no image, is cut short, or does not have the annotated size.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Add the image and its size to a sample."""
+        if 'img' in results:
+            if not isinstance(results['img'], np.ndarray):
+                raise TypeError(f'ReadImage: expected an array as "img", got a {type(results["img"]).__name__}')
+            results.setdefault('img_path', None)
+        else:
+            record = f' (annotation {results["id"]})' if 'id' in results else ''
+            results['img'] = read_image(results['img_path'], record)
+            size = results['img'].shape[:2]
+            if results.get('ann_size', size) != size:
+                (height, width), (ann_height, ann_width) = size, results['ann_size']
+                raise InputError(
+                    f'{results["img_path"]}{record}: expected the annotated image size {ann_width} x '
+                    f'{ann_height} (width x height), got {width} x {height}'
+                )
+        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
+        return results
+
+    def __repr__(self) -> str:
+        return 'ReadImage()'
+
+
+def read_image(path: str, record: str = '') -> np.ndarray:
+    """Read an image file as (h, w, 3), uint8, BGR.
+
+    Args:
+        path: The file.
+        record: What an error message says after the file's name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: the file is no image that OpenCV knows, or it is a JPEG or PNG that ends too early.
+    """
+    try:
+        with open(path, 'rb') as file:
+            data = file.read()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{path}{record}: there is no such image file') from error
+    if not _is_complete(data):
+        raise InputError(f'{path}{record}: expected a complete image, got a file that ends too early')
+    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None:
+        raise InputError(f'{path}{record}: expected an image, got a file that OpenCV cannot decode')
+    return image
+
+
+def _is_complete(data: bytes) -> bool:
+    """Say whether a JPEG or PNG has its end marker, as OpenCV fills up with grey; other formats pass."""
+    if data.startswith(b'\x89PNG'):
+        return data.endswith(PNG_END) or PNG_END in data
+    if data.startswith(b'\xff\xd8\xff'):
+        return data.endswith(JPEG_END) or _has_jpeg_end(data)
+    return True
+
+
+def _has_jpeg_end(data: bytes) -> bool:
+    """Walk over a JPEG's segments and scans to its own end marker, not that of a preview within."""
+    position = 2
+    while match := JPEG_MARKER.search(data, position):
+        if match[1] == b'\xd9':
+            return True
+        length = int.from_bytes(data[match.end() : match.end() + 2], 'big')
+        position = match.end() + max(length, 2)
+    return False

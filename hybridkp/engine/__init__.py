@@ -1,0 +1,6 @@
+"""Hooks and runner parts that mmengine lacks."""
+
+from hybridkp.engine.atomic_checkpoint_hook import AtomicCheckpointHook
+from hybridkp.engine.progress_bar_hook import ProgressBarHook
+
+__all__ = ['AtomicCheckpointHook', 'ProgressBarHook']

@@ -1,0 +1,88 @@
+"""Checkpoints that a kill at any moment leaves usable."""
+
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+from mmpose.registry import HOOKS
+
+from hybridkp.engine.atomic_backend import AtomicBackend
+
+
+class _DeferredRemoval(AtomicBackend):
+    """An `AtomicBackend` that keeps a list of what to remove."""
+
+    def __init__(self):
+        self.pending: list[str] = []
+
+    def remove(self, filepath: str) -> None:
+        """Remember the file."""
+        self.pending.append(filepath)
+
+    def flush(self, keep: set[str]) -> None:
+        """Remove the remembered files but those in `keep`."""
+        for path in self.pending:
+            if path not in keep and self.isfile(path):
+                super().remove(path)
+        self.pending.clear()
+
+
+@HOOKS.register_module()
+class AtomicCheckpointHook(CheckpointHook):
+    """mmengine's `CheckpointHook`, safe against being killed.
+
+    Each file appears whole or not at all, and an older checkpoint is removed only after its successor is complete
+    (mmengine removes first). The arguments are those of `CheckpointHook` that a config here uses.
+
+    Args:
+        interval: epochs (iterations without `by_epoch`) between two checkpoints.
+        by_epoch: whether to count in epochs.
+        max_keep_ckpts: how many checkpoints to keep beside the best; -1 for all.
+        save_best: the metric that says which is best, e.g. ``'coco/AP'``; None keeps no best one.
+        rule: ``'greater'`` or ``'less'``.
+        save_last: whether to save after the last epoch in any case.
+    """
+
+    def __init__(
+        self,
+        interval: int = 1,
+        by_epoch: bool = True,
+        max_keep_ckpts: int = -1,
+        save_best: str | None = None,
+        rule: str | None = None,
+        save_last: bool = True,
+    ):
+        super().__init__(
+            interval=interval,
+            by_epoch=by_epoch,
+            max_keep_ckpts=max_keep_ckpts,
+            save_best=save_best,
+            rule=rule,
+            save_last=save_last,
+            backend_args=dict(backend='atomic'),
+        )
+
+    def before_train(self, runner: Runner) -> None:
+        """Prepare as mmengine does, then take over the removal of files."""
+        super().before_train(runner)
+        self.file_backend = _DeferredRemoval()
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Save, then remove what is superseded."""
+        super().after_train_epoch(runner)
+        self._flush()
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
+    ) -> None:
+        """Save, then remove what is superseded."""
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        self._flush()
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
+        """Save the best checkpoint, then remove the one before."""
+        super().after_val_epoch(runner, metrics)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Remove superseded files; before training there are none."""
+        if isinstance(getattr(self, 'file_backend', None), _DeferredRemoval):
+            self.file_backend.flush(keep={str(self.last_ckpt), str(getattr(self, 'best_ckpt_path', None))})

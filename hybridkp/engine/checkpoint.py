@@ -1,0 +1,62 @@
+"""Finding and checking checkpoints before anything is overwritten."""
+
+import pickle
+import re
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from hybridkp.errors import InputError
+
+
+def latest_checkpoint(work_dir: str | Path) -> str | None:
+    """Return the newest ``epoch_N.pth`` or ``iter_N.pth`` of a folder, or None where there is none."""
+    found = [path for path in Path(work_dir).glob('*.pth') if re.fullmatch(r'(epoch|iter)_\d+', path.stem)]
+    return str(max(found, key=lambda path: path.stat().st_mtime_ns)) if found else None
+
+
+def check_checkpoint(path: str, model: nn.Module, partial: bool = False) -> None:
+    """Refuse a checkpoint that does not fit a model; addresses with a scheme (``http://...``) are not looked into.
+
+    Args:
+        path: the file.
+        model: the model that it shall be loaded into.
+        partial: whether a part that fits will do, as for a fine-tuning.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        InputError: if it is no checkpoint, or of another model; names the first parameters that differ.
+    """
+    if '://' in path:
+        return
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'checkpoint {path} does not exist')
+    try:
+        content = torch.load(path, map_location='meta', weights_only=False, mmap=True)
+    except (RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        raise InputError(f'checkpoint {path} is damaged or no checkpoint: {str(error).splitlines()[0]}') from error
+    state = content.get('state_dict', content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not any(isinstance(value, torch.Tensor) for value in state.values()):
+        raise InputError(f'checkpoint {path} holds no parameters')
+    differences = _differences(state, model.state_dict(), partial)
+    if differences:
+        shown = '; '.join(differences[:3]) + (f'; and {len(differences) - 3} more' if len(differences) > 3 else '')
+        raise InputError(f'checkpoint {path} is of another model: {shown}')
+
+
+def _differences(found: dict, expected: dict, partial: bool) -> list[str]:
+    """List what differs between two state dicts, in words."""
+    found = {key.removeprefix('module.'): value for key, value in found.items()}
+    found = {key: value for key, value in found.items() if not key.startswith('data_preprocessor.')}
+    expected = {key: value for key, value in expected.items() if not key.startswith('data_preprocessor.')}
+    if partial:
+        fits = any(key in expected and expected[key].shape == value.shape for key, value in found.items())
+        return [] if fits else ['none of its parameters fits']
+    shapes = [
+        f'{key} has shape {tuple(found[key].shape)}, expected {tuple(expected[key].shape)}'
+        for key in expected
+        if key in found and found[key].shape != expected[key].shape
+    ]
+    missing = [f'{key} is missing' for key in expected if key not in found]
+    return shapes + missing + [f'{key} is unknown' for key in found if key not in expected]

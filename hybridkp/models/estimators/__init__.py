@@ -1,0 +1,1 @@
+"""Estimators: images and samples to losses and predictions in image pixels."""

@@ -1,0 +1,1 @@
+"""Necks: feature maps of several strides to what a head takes."""

@@ -1,0 +1,74 @@
+"""Closed-form algebra of batched 2x2 covariances; every function is differentiable and stays on its device."""
+
+import torch
+from torch import Tensor
+
+
+def determinant(matrices: Tensor) -> Tensor:
+    """Return the determinants (...) of 2x2 matrices (..., 2, 2)."""
+    return matrices[..., 0, 0] * matrices[..., 1, 1] - matrices[..., 0, 1] * matrices[..., 1, 0]
+
+
+def inverse(matrices: Tensor) -> Tensor:
+    """Return the inverses (..., 2, 2) of 2x2 matrices (..., 2, 2) by their adjugates."""
+    a, b, c, d = (matrices[..., i, j] for i in (0, 1) for j in (0, 1))
+    adjugate = torch.stack((d, -b, -c, a), dim=-1).unflatten(-1, (2, 2))
+    return adjugate / determinant(matrices)[..., None, None]
+
+
+def area(covariances: Tensor) -> Tensor:
+    """Return sigma1 * sigma2 (...) of covariances (..., 2, 2): the one-sigma ellipse's area over pi, in px^2."""
+    return determinant(covariances).clamp(min=0).sqrt()
+
+
+def transform(covariances: Tensor, matrices: Tensor) -> Tensor:
+    """Map covariances S (..., 2, 2) by linear maps A (..., 2, 2): A S A^T, in the unit of A's target, squared."""
+    return matrices @ covariances @ matrices.transpose(-1, -2)
+
+
+def mirror(covariances: Tensor) -> Tensor:
+    """Mirror covariances (..., 2, 2) along x: the mixed term changes its sign, exactly."""
+    return covariances * covariances.new_tensor([[1, -1], [-1, 1]])
+
+
+def from_sigmas(sigma1: Tensor, sigma2: Tensor, angle: Tensor) -> Tensor:
+    """Build covariances (..., 2, 2) from the ellipse's two standard deviations and the first one's direction.
+
+    ``sigma1`` and ``sigma2`` (...) are in px, ``angle`` (...) in radians from the x axis towards the y axis.
+    """
+    cos, sin = angle.cos(), angle.sin()
+    rotation = torch.stack((cos, -sin, sin, cos), dim=-1).unflatten(-1, (2, 2))
+    return transform(torch.diag_embed(torch.stack((sigma1, sigma2), dim=-1).square()), rotation)
+
+
+def to_sigmas(covariances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (sigma1, sigma2, angle) of covariances (..., 2, 2), sigma1 >= sigma2, the inverse of `from_sigmas`.
+
+    Closed form of the symmetric 2x2 eigenvalue problem; the angle lies in (-pi/2, pi/2] and is 0 for a circle.
+    """
+    xx, xy, yy = covariances[..., 0, 0], covariances[..., 0, 1], covariances[..., 1, 1]
+    mean, radius = (xx + yy) / 2, torch.hypot((xx - yy) / 2, xy)
+    angle = torch.atan2(2 * xy, xx - yy) / 2
+    return (mean + radius).sqrt(), (mean - radius).clamp(min=0).sqrt(), angle
+
+
+def merge(points: Tensor, covariances: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Merge M estimates of the same points into one by matching the moments of their mixture.
+
+    The covariance is the weighted mean of the estimates' covariances plus the spread of their points, so that
+    estimates that disagree make the result less certain (law of total covariance).
+
+    Args:
+        points: (M, ..., 2) in px.
+        covariances: (M, ..., 2, 2) in px^2.
+        weights: (M, ...), not negative; all zero counts as all equal.
+
+    Returns:
+        Points (..., 2) and covariances (..., 2, 2).
+    """
+    weights = weights + (weights.sum(dim=0) <= 0).to(weights.dtype)
+    weights = (weights / weights.sum(dim=0))[..., None]
+    mean = (weights * points).sum(dim=0)
+    spread = points - mean
+    spread = spread[..., :, None] * spread[..., None, :]
+    return mean, (weights[..., None] * (covariances + spread)).sum(dim=0)

@@ -1,0 +1,102 @@
+"""Peaks of heatmaps with sub-cell position and covariance."""
+
+import torch
+from torch import Tensor
+
+from hybridkp.ops import covariance
+
+RADIUS = 2
+"""Half side of the square patch around the peak that is fitted, in cells."""
+
+_FWHM_MOMENT = 4.6
+"""Covariance of a Gaussian over that of its part above half maximum: (1 - ln 2) / (1 - ln 2 - ln^2(2) / 2)."""
+
+
+def fit_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find each map's highest peak and fit a Gaussian to it.
+
+    The logarithm of the 5x5 patch around the highest cell is fitted by a quadratic with the squared values as weights
+    (Guo 2011, "A simple algorithm for fitting a Gaussian function", eq. 9), which is exact on a Gaussian; its maximum
+    is the point, the inverse of its negative Hessian the covariance. At a border the patch is moved inside the map.
+
+    Where that fit is no peak inside its patch (flat, saturated or broken maps), the moments of the part of the map
+    above half of its maximum are taken instead, and the score is the peak's height above the map's mean. A map without
+    a positive value is treated as uniform: its centre, the covariance of a uniform map, score 0. Cells that
+    are not finite count as 0. The result is always finite and the covariance positive definite.
+
+    Args:
+        heatmaps: (B, K, h, w), floating point.
+
+    Returns:
+        Points (B, K, 2), (x, y) in cells; scores (B, K) in [0, 1], the peak's value; covariances (B, K, 2, 2) in
+        cells^2.
+    """
+    shape, dtype = heatmaps.shape[:2], torch.promote_types(heatmaps.dtype, torch.float32)
+    maps = heatmaps.flatten(0, 1).to(dtype)
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        scores, cells, points, covariances = _fit_log_quadratic(maps)
+        accepted = _is_peak(scores, points - cells, covariances, maps.shape[-2:])
+        scores = scores.clamp(0, 1)
+        refused = (~accepted).nonzero().squeeze(1)
+        if len(refused):
+            replacement = _half_maximum_moments(maps[refused])
+            points, covariances, scores = (
+                values.index_copy(0, refused, new)
+                for values, new in zip((points, covariances, scores), replacement, strict=True)
+            )
+    return points.unflatten(0, shape), scores.unflatten(0, shape), covariances.unflatten(0, shape)
+
+
+def _fit_log_quadratic(maps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the highest values (N,), their cells (N, 2), fitted points (N, 2) and covariances (N, 2, 2)."""
+    height, width = maps.shape[-2:]
+    peaks, index = maps.flatten(1).max(dim=1)
+    side_y, side_x = min(2 * RADIUS + 1, height), min(2 * RADIUS + 1, width)
+    top = (index // width - RADIUS).clamp(0, height - side_y)
+    left = (index % width - RADIUS).clamp(0, width - side_x)
+    rows, columns = torch.arange(side_y, device=maps.device), torch.arange(side_x, device=maps.device)
+    cells = (top[:, None, None] + rows[:, None]) * width + left[:, None, None] + columns
+    patch = maps.flatten(1).gather(1, cells.flatten(1)) / peaks[:, None]
+
+    x = (columns - (side_x - 1) / 2).expand(side_y, side_x).flatten()
+    y = (rows - (side_y - 1) / 2)[:, None].expand(side_y, side_x).flatten()
+    basis = torch.stack((torch.ones_like(x), x, y, x * x, x * y, y * y), dim=1)
+    weights = patch.clamp(min=0).square()
+    logarithm = patch.clamp(min=1e-12).log()
+    normal = weights @ (basis[:, :, None] * basis[:, None, :]).flatten(1)
+    right = (weights * logarithm) @ basis
+    solution, _ = torch.linalg.solve_ex(normal.unflatten(1, (6, 6)).double(), right.double())
+    _, bx, by, xx, xy, yy = solution.to(maps.dtype).unbind(dim=1)
+
+    hessian = torch.stack((-2 * xx, -xy, -xy, -2 * yy), dim=-1).unflatten(-1, (2, 2))
+    covariances = covariance.inverse(hessian)
+    offset = (covariances @ torch.stack((bx, by), dim=-1)[..., None]).squeeze(-1)
+    centre = torch.stack((left + (side_x - 1) / 2, top + (side_y - 1) / 2), dim=-1)
+    cell = torch.stack((index % width, index // width), dim=-1)
+    return peaks, cell, centre + offset, covariances
+
+
+def _is_peak(peaks: Tensor, shifts: Tensor, covariances: Tensor, size: torch.Size) -> Tensor:
+    """Tell (N,) where a fit is a maximum near the highest cell, between a tenth of a cell and the map in width."""
+    sigma1, sigma2, _ = covariance.to_sigmas(covariances)
+    positive = (covariance.determinant(covariances) > 0) & (covariances[..., 0, 0] > 0)
+    sane = (sigma2 > 0.1) & (sigma1 < float(max(size))) & (shifts.abs() <= RADIUS).all(dim=-1)
+    return positive & sane & (peaks > 0) & peaks.isfinite()
+
+
+def _half_maximum_moments(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return points (N, 2), covariances (N, 2, 2) and scores (N,) of maps (N, h, w) by moments."""
+    maps = maps.nan_to_num(0, 0, 0).clamp(min=0)
+    peaks = maps.amax(dim=(1, 2), keepdim=True)
+    excess = torch.where(peaks > 0, (maps - peaks / 2).clamp(min=0), 1)
+    mass = excess / excess.sum(dim=(1, 2), keepdim=True)
+    axes = [torch.arange(n, device=maps.device, dtype=maps.dtype) for n in (maps.shape[2], maps.shape[1])]
+    points = torch.stack([mass.sum(dim=1) @ axes[0], mass.sum(dim=2) @ axes[1]], dim=-1)
+    dx, dy = axes[0] - points[:, :1], axes[1] - points[:, 1:]
+    xx = (mass.sum(dim=1) * dx.square()).sum(dim=1)
+    yy = (mass.sum(dim=2) * dy.square()).sum(dim=1)
+    xy = torch.einsum('nyx,ny,nx->n', mass, dy, dx)
+    moments = torch.stack((xx, xy, xy, yy), dim=-1).unflatten(-1, (2, 2))
+    cell = torch.eye(2, dtype=maps.dtype, device=maps.device) / 12
+    scores = (peaks - maps.mean(dim=(1, 2), keepdim=True)).flatten().clamp(0, 1)
+    return points, _FWHM_MOMENT * moments + cell, scores

@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from hybridkp.converters.splits import split_coco, split_names
+
+
+def test_splits_are_those_of_random_split():
+    fractions = dict(train=0.8, val=0.1, test=0.1)
+    names = split_names(90, fractions, 42)
+    parts = torch.utils.data.random_split(range(90), [72, 9, 9], torch.Generator().manual_seed(42))
+    for name, part in zip(fractions, parts, strict=True):
+        assert [i for i in range(90) if names[i] == name] == sorted(part)
+    assert split_names(116, dict(train=0.8, test=0.2), 1) != split_names(116, dict(train=0.8, test=0.2), 2)
+    assert split_names(100, dict(a=0.29, b=0.71), 0).count('a') == 29
+    assert split_names(116, dict(train=0.8, test=0.2), 0).count('test') == 24
+
+
+def test_splits_share_no_image():
+    coco = dict(
+        images=[dict(id=i) for i in range(10)],
+        annotations=[dict(image_id=i // 2) for i in range(20)],
+        categories=[1],
+    )
+    parts = split_coco(coco, dict(a=0.5, b=0.5), 0)
+    ids = {name: {image['id'] for image in part['images']} for name, part in parts.items()}
+    assert ids['a'] | ids['b'] == set(range(10)) and not ids['a'] & ids['b']
+    assert all({a['image_id'] for a in parts[name]['annotations']} == ids[name] for name in parts)
+    assert parts['a']['categories'] == [1]
+
+
+@pytest.mark.parametrize('fractions', [{}, dict(a=0.5, b=0.6), dict(a=1.5, b=-0.5), dict(a=0.01, b=0.99)])
+def test_wrong_fractions(fractions):
+    with pytest.raises(ValueError, match='expected'):
+        split_names(10, fractions, 0)

@@ -1,0 +1,59 @@
+"""Train a model of a config."""
+
+import argparse
+
+import torch
+from mmengine.config import Config, DictAction
+
+from hybridkp import stack
+from hybridkp.engine.checkpoint import check_checkpoint, latest_checkpoint
+from hybridkp.engine.launch import build_runner, load_config, run_tool
+from hybridkp.errors import InputError
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='the config file')
+    parser.add_argument('--work-dir', help='where logs and checkpoints go; default work_dirs/NAME_OF_CONFIG')
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', help="go on from a checkpoint; without a path, from the work dir's newest"
+    )
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs a GPU)')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
+    parser.add_argument('--progress', action='store_true', help='a progress bar on standard error instead of the log')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...')
+    return parser.parse_args(argv)
+
+
+def apply_options(cfg: Config, args: argparse.Namespace) -> None:
+    """Write the command line's wishes into the config."""
+    if args.amp:
+        if not torch.cuda.is_available():
+            raise InputError('--amp needs a GPU, and torch sees none here; leave it out to train on the CPU')
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.auto_scale_lr:
+        if 'auto_scale_lr' not in cfg:
+            raise InputError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...)')
+        cfg.auto_scale_lr.enable = True
+    if args.progress:
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='ProgressBarHook')]
+    if args.resume:
+        cfg.load_from = latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
+        cfg.resume = cfg.load_from is not None
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    stack.mend()
+    cfg = load_config(args.config, args.cfg_options, args.work_dir)
+    apply_options(cfg, args)
+    runner = build_runner(cfg, args.launcher)
+    if cfg.get('load_from'):
+        check_checkpoint(cfg.load_from, runner.model, partial=not cfg.get('resume'))
+    runner.train()
+
+
+if __name__ == '__main__':
+    run_tool(main)
