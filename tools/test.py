@@ -11,7 +11,7 @@ from mmengine.fileio import get_file_backend
 
 from hybridkp import stack
 from hybridkp.engine.checkpoint import check_checkpoint
-from hybridkp.engine.launch import build_runner, load_config, run_tool
+from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -46,7 +46,8 @@ def main(argv: list[str] | None = None) -> None:
         cfg.test_evaluator = [*evaluators, dict(type='ResultFile', path=args.out)]
     runner = build_runner(cfg, args.launcher)
     check_checkpoint(args.checkpoint, runner.model)
-    metrics = {name: float(value) for name, value in runner.test().items()}
+    with explain_errors(cfg):
+        metrics = {name: float(value) for name, value in runner.test().items()}
     if is_main_process():
         report(metrics, runner.test_dataloader.dataset.metainfo['boxes'], cfg.work_dir)
 

@@ -7,7 +7,7 @@ from mmengine.config import Config, DictAction
 
 from hybridkp import stack
 from hybridkp.engine.checkpoint import check_checkpoint, latest_checkpoint
-from hybridkp.engine.launch import build_runner, load_config, run_tool
+from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 from hybridkp.errors import InputError
 
 
@@ -52,7 +52,8 @@ def main(argv: list[str] | None = None) -> None:
     runner = build_runner(cfg, args.launcher)
     if cfg.get('load_from'):
         check_checkpoint(cfg.load_from, runner.model, partial=not cfg.get('resume'))
-    runner.train()
+    with explain_errors(cfg):
+        runner.train()
 
 
 if __name__ == '__main__':

@@ -1,7 +1,6 @@
 """The heatmap codec whose Gaussians have a full covariance."""
 
 import numpy as np
-import torch
 from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor
 
@@ -53,19 +52,19 @@ class AnisotropicHeatmap(MMPoseProtocol, KeypointCodec):
     def encode(
         self,
         keypoints: Tensor | np.ndarray,
-        covariance: Tensor | None = None,
+        covariance: Tensor | np.ndarray | None = None,
         size: tuple[int, int] | None = None,
         keypoints_visible: np.ndarray | None = None,
     ) -> Tensor | dict:
         """Return heatmaps (B, K, h, w) of keypoints (B, K, 2) px with covariances (B, K, 2, 2) px^2; size is (h, w).
 
-        Given arrays, it is mmpose's ``encode(keypoints, keypoints_visible)``, see `MMPoseProtocol.encode_sample`.
+        Given arrays, it is mmpose's ``encode(keypoints, keypoints_visible)``, by position or by name, see
+        `MMPoseProtocol.encode_sample`.
         """
         if isinstance(keypoints, np.ndarray):
-            return self.encode_sample(keypoints, keypoints_visible)
-        with torch.autocast(keypoints.device.type, enabled=False):
-            cells = (keypoints + self.pixel_offset) / self.stride - self.pixel_offset
-            return render_gaussians(cells, covariance / self.stride**2, size)
+            return self.encode_sample(keypoints, covariance if keypoints_visible is None else keypoints_visible)
+        cells = (keypoints + self.pixel_offset) / self.stride - self.pixel_offset
+        return render_gaussians(cells, covariance / self.stride**2, size)
 
     def decode(self, heatmaps: Tensor | np.ndarray) -> tuple:
         """Return keypoints (B, K, 2) px, scores (B, K) in [0, 1] and covariances (B, K, 2, 2) px^2.

@@ -1,5 +1,8 @@
 """Checkpoints that a kill at any moment leaves usable."""
 
+from pathlib import Path
+
+import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
@@ -17,10 +20,10 @@ class _DeferredRemoval(AtomicBackend):
         """Remember the file."""
         self.pending.append(filepath)
 
-    def flush(self, keep: set[str]) -> None:
-        """Remove the remembered files but those in `keep`."""
+    def flush(self, folder: str, keep: set[str]) -> None:
+        """Remove the remembered files but those in `keep` and those in other folders, which are another training's."""
         for path in self.pending:
-            if path not in keep and self.isfile(path):
+            if path not in keep and Path(path).parent == Path(folder) and self.isfile(path):
                 super().remove(path)
         self.pending.clear()
 
@@ -30,7 +33,10 @@ class AtomicCheckpointHook(CheckpointHook):
     """mmengine's `CheckpointHook`, safe against being killed.
 
     Each file appears whole or not at all, and an older checkpoint is removed only after its successor is complete
-    (mmengine removes first). The arguments are those of `CheckpointHook` that a config here uses.
+    (mmengine removes first). An evaluation comes after its epoch's checkpoint, which thus does not know whether it was
+    the best; resuming looks for that (mmengine forgets it).
+
+    The arguments are those of `CheckpointHook` that a config here uses.
 
     Args:
         interval: epochs (iterations without `by_epoch`) between two checkpoints.
@@ -61,7 +67,9 @@ class AtomicCheckpointHook(CheckpointHook):
         )
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare as mmengine does, then take over the removal of files."""
+        """Prepare as mmengine does, but know the latest best score, and take over the removal of files."""
+        if runner._resume and self.save_best:
+            self._recover_best(runner)
         super().before_train(runner)
         self.file_backend = _DeferredRemoval()
 
@@ -82,7 +90,21 @@ class AtomicCheckpointHook(CheckpointHook):
         super().after_val_epoch(runner, metrics)
         self._flush()
 
+    def _recover_best(self, runner: Runner) -> None:
+        """Take over the best score of an evaluation that followed the checkpoint from which training goes on."""
+        step = self.filename_tmpl.format(runner.epoch if self.by_epoch else runner.iter)
+        best, resumed = (
+            Path(runner.work_dir, f'best_{self.save_best[0]}_{step}'.replace('/', '_')),
+            Path(runner._load_from),
+        )
+        if best.is_file() and resumed.is_file() and best.stat().st_mtime_ns >= resumed.stat().st_mtime_ns:
+            known = torch.load(best, map_location='cpu', weights_only=False)['message_hub']['runtime_info']
+            for key in ('best_score', 'best_ckpt'):
+                runner.message_hub.update_info(key, known[key])
+
     def _flush(self) -> None:
         """Remove superseded files; before training there are none."""
         if isinstance(getattr(self, 'file_backend', None), _DeferredRemoval):
-            self.file_backend.flush(keep={str(self.last_ckpt), str(getattr(self, 'best_ckpt_path', None))})
+            self.file_backend.flush(
+                self.out_dir, keep={str(self.last_ckpt), str(getattr(self, 'best_ckpt_path', None))}
+            )

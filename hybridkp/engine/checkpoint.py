@@ -47,9 +47,7 @@ def check_checkpoint(path: str, model: nn.Module, partial: bool = False) -> None
 
 def _differences(found: dict, expected: dict, partial: bool) -> list[str]:
     """List what differs between two state dicts, in words."""
-    found = {key.removeprefix('module.'): value for key, value in found.items()}
-    found = {key: value for key, value in found.items() if not key.startswith('data_preprocessor.')}
-    expected = {key: value for key, value in expected.items() if not key.startswith('data_preprocessor.')}
+    found, expected = _parameters(found), _parameters(expected)
     if partial:
         fits = any(key in expected and expected[key].shape == value.shape for key, value in found.items())
         return [] if fits else ['none of its parameters fits']
@@ -60,3 +58,9 @@ def _differences(found: dict, expected: dict, partial: bool) -> list[str]:
     ]
     missing = [f'{key} is missing' for key in expected if key not in found]
     return shapes + missing + [f'{key} is unknown' for key in found if key not in expected]
+
+
+def _parameters(state: dict) -> dict:
+    """Drop what differs without harm: the prefix of a distributed model, the constants of the preprocessor."""
+    state = {key.removeprefix('module.'): value for key, value in state.items()}
+    return {key: value for key, value in state.items() if not key.startswith('data_preprocessor.')}

@@ -20,10 +20,10 @@ def runner_keys() -> set[str]:
 
 
 def check_config(cfg: Config) -> None:
-    """Refuse a config whose top-level keys look misspelt, which mmengine would ignore.
+    """Refuse a config whose top-level keys look misspelt, which mmengine would ignore, or which lacks some.
 
     Raises:
-        InputError: naming the file, the key and the one that was probably meant, or the key that is missing.
+        InputError: naming the file, the key and the one that was probably meant, or what is missing.
     """
     known = runner_keys()
     for key in cfg:
@@ -33,3 +33,6 @@ def check_config(cfg: Config) -> None:
     for key in _REQUIRED_KEYS:
         if cfg.get(key) is None:
             raise InputError(f'{cfg.filename}: the config has no {key!r}')
+    for name, hook in cfg.default_hooks.items():
+        if isinstance(hook, dict) and 'type' not in hook:
+            raise InputError(f"{cfg.filename}: default_hooks has no 'type' for {name!r}, is it misspelt?")

@@ -3,7 +3,9 @@
 import os
 import re
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -13,7 +15,9 @@ from mmengine.runner import Runner
 from hybridkp.engine.config_check import check_config
 from hybridkp.errors import InputError
 
-_CONFIG_ERROR = re.compile(r'unexpected keyword argument|missing \d+ required|is not in the \S+ registry')
+_CONFIG_ERROR = re.compile(
+    r'unexpected keyword argument|missing \d+ required|is not in the \S+ registry|should be an? '
+)
 
 
 def load_config(path: str, options: dict | None, work_dir: str | None) -> Config:
@@ -21,15 +25,18 @@ def load_config(path: str, options: dict | None, work_dir: str | None) -> Config
 
     Raises:
         FileNotFoundError: if there is no such file.
-        InputError: if the file is no config, or a key looks misspelt.
+        InputError: if the file is no config, the options do not fit it, or a key looks misspelt.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'config {path} does not exist')
     try:
         cfg = Config.fromfile(path)
-    except (SyntaxError, NameError, KeyError, TypeError) as error:
-        raise InputError(f'config {path} cannot be read: {error}') from error
-    cfg.merge_from_dict(options or {})
+    except Exception as error:  # a config is a program: it may raise whatever it likes
+        raise InputError(f'config {path} cannot be read: {_sentence(error)}') from error
+    try:
+        cfg.merge_from_dict(options or {})
+    except (KeyError, TypeError) as error:
+        raise InputError(f'--cfg-options do not fit config {path}: {_sentence(error)}') from error
     check_config(cfg)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(path).stem)
     return cfg
@@ -49,7 +56,26 @@ def build_runner(cfg: Config, launcher: str) -> Runner:
             raise InputError(f'--launcher {launcher} needs GPUs, and torch sees none here; use --launcher pytorch')
         torch.distributed.init_process_group('gloo')
         cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
-    return Runner.from_cfg(cfg)
+    with explain_errors(cfg):
+        return Runner.from_cfg(cfg)
+
+
+@contextmanager
+def explain_errors(cfg: Config) -> Iterator[None]:
+    """Turn an error that is the config's fault into an `InputError` that names the config.
+
+    That are names that do not fit, and values that a part refuses with a `ValueError` when it is built.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (TypeError, KeyError, ValueError) as error:
+        frames = traceback.walk_tb(error.__traceback__)
+        built = any(frame.f_code.co_name == 'build_from_cfg' for frame, _ in frames)
+        if not _CONFIG_ERROR.search(str(error)) and not (built and isinstance(error, ValueError)):
+            raise
+        raise InputError(f'config {cfg.filename}: {_sentence(error)}') from error
 
 
 def run_tool(main: Callable[[list[str] | None], None], argv: list[str] | None = None) -> None:
@@ -58,17 +84,16 @@ def run_tool(main: Callable[[list[str] | None], None], argv: list[str] | None = 
     try:
         main(argv)
     except (InputError, FileNotFoundError) as error:
-        sys.exit(f'error: {_last_line(error)}')
-    except (TypeError, KeyError) as error:
-        if not _CONFIG_ERROR.search(str(error)):
-            raise
-        sys.exit(f'error: config: {_last_line(error)}')
+        sys.exit(f'error: {_sentence(error)}')
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
 
-def _last_line(error: Exception) -> str:
-    """Return the sentence of an error, also of one that a data loader's worker passed on with its traceback."""
-    lines = [line for line in str(error).splitlines() if line.strip()] or [repr(error)]
-    return re.sub(r'^([\w.]+Error): ', '', lines[-1]) if 'Original Traceback' in str(error) else ' '.join(lines)
+def _sentence(error: Exception) -> str:
+    """Return what an error says on one line, also of one that a data loader's worker passed on with its traceback."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    lines = [line for line in text.splitlines() if line.strip()] or [repr(error)]
+    if 'Original Traceback' in text:
+        return re.sub(r'^([\w.]+Error): ', '', lines[-1])
+    return ' '.join(lines).split('. Please check')[0]

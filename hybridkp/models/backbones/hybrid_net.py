@@ -97,7 +97,7 @@ class HybridNet(BaseModule):
             stem=16, channels=(32, 64, 128, 192), blocks=(1, 1, 1, 1), layers=(2, 3, 3, 3), growth=(16, 24, 32, 48)
         ),
         'b': dict(
-            stem=32, channels=(64, 128, 256, 384), blocks=(2, 2, 2, 1), layers=(3, 4, 6, 4), growth=(32, 40, 64, 96)
+            stem=32, channels=(64, 128, 256, 384), blocks=(3, 4, 5, 1), layers=(3, 4, 6, 4), growth=(32, 48, 64, 96)
         ),
     }
 

@@ -74,7 +74,7 @@ class KeypointEstimator(BaseModel):
         if self.test_cfg.get('flip_test', False):
             feats = [feats, self.extract_feat(inputs.flip(-1))]
         instances = self.head.predict(feats, samples, self.test_cfg)
-        fields = {name: torch.cat([i[name] for i in instances]).cpu().numpy() for name in instances[0].keys()}
+        fields = {name: torch.cat([i[name] for i in instances]).detach().cpu().numpy() for name in instances[0].keys()}
         for index, (pred, sample) in enumerate(zip(instances, samples, strict=True)):
             for name, values in fields.items():
                 pred.set_field(values[index : index + 1], name)

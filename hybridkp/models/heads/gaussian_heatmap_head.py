@@ -1,5 +1,7 @@
 """The head that regresses heatmaps and predicts points with covariances."""
 
+import math
+
 import torch
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
@@ -8,6 +10,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from hybridkp.ops.covariance import merge, mirror
+from hybridkp.ops.peaks import highest_cells
 
 Features = tuple[Tensor, ...]
 
@@ -102,8 +105,9 @@ class GaussianHeatmapHead(BaseModule):
 
 def _accuracy(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Return the weighted fraction of maps (B, K, h, w) whose highest cell is near the target's, a scalar."""
-    height, width = heatmaps.shape[-2:]
-    found, wanted = heatmaps.flatten(2).argmax(dim=2), targets.flatten(2).argmax(dim=2)
-    distance = torch.hypot((found % width - wanted % width).float(), (found // width - wanted // width).float())
-    near = (distance <= 0.05 * (height**2 + width**2) ** 0.5).to(weights.dtype)
+    (_, rows, columns), (_, target_rows, target_columns) = (
+        highest_cells(maps.flatten(0, 1)) for maps in (heatmaps, targets)
+    )
+    distance = torch.hypot((rows - target_rows).float(), (columns - target_columns).float()).view_as(weights)
+    near = (distance <= 0.05 * math.hypot(*heatmaps.shape[-2:])).to(weights.dtype)
     return (near * weights).sum() / weights.sum().clamp(min=1)

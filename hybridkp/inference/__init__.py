@@ -1,0 +1,1 @@
+"""What happens to predictions after a model: drawing."""
