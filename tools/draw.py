@@ -12,7 +12,7 @@ from mmengine.config import Config, DictAction
 from hybridkp import stack
 from hybridkp.engine.launch import load_config, run_tool
 from hybridkp.errors import InputError
-from hybridkp.inference.draw import KeypointCanvas
+from hybridkp.inference.keypoint_canvas import KeypointCanvas
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
@@ -33,8 +32,7 @@ class AtomicCheckpointHook(CheckpointHook):
     """mmengine's `CheckpointHook`, safe against being killed.
 
     Each file appears whole or not at all, and an older checkpoint is removed only after its successor is complete
-    (mmengine removes first). An evaluation comes after its epoch's checkpoint, which thus does not know whether it was
-    the best; resuming looks for that (mmengine forgets it).
+    (mmengine removes first).
 
     The arguments are those of `CheckpointHook` that a config here uses.
 
@@ -67,9 +65,7 @@ class AtomicCheckpointHook(CheckpointHook):
         )
 
     def before_train(self, runner: Runner) -> None:
-        """Prepare as mmengine does, but know the latest best score, and take over the removal of files."""
-        if runner._resume and self.save_best:
-            self._recover_best(runner)
+        """Prepare as mmengine does, then take over the removal of files."""
         super().before_train(runner)
         self.file_backend = _DeferredRemoval()
 
@@ -89,18 +85,6 @@ class AtomicCheckpointHook(CheckpointHook):
         """Save the best checkpoint, then remove the one before."""
         super().after_val_epoch(runner, metrics)
         self._flush()
-
-    def _recover_best(self, runner: Runner) -> None:
-        """Take over the best score of an evaluation that followed the checkpoint from which training goes on."""
-        step = self.filename_tmpl.format(runner.epoch if self.by_epoch else runner.iter)
-        best, resumed = (
-            Path(runner.work_dir, f'best_{self.save_best[0]}_{step}'.replace('/', '_')),
-            Path(runner._load_from),
-        )
-        if best.is_file() and resumed.is_file() and best.stat().st_mtime_ns >= resumed.stat().st_mtime_ns:
-            known = torch.load(best, map_location='cpu', weights_only=False)['message_hub']['runtime_info']
-            for key in ('best_score', 'best_ckpt'):
-                runner.message_hub.update_info(key, known[key])
 
     def _flush(self) -> None:
         """Remove superseded files; before training there are none."""

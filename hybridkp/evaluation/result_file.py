@@ -44,7 +44,8 @@ class ResultFile(BaseMetric):
                         'score': score,
                         'bbox': _rounded(np.concatenate((corners[:2], corners[2:] - corners[:2]))),
                         'keypoint_covariances': [
-                            _rounded(row) for row in covariances.reshape(len(points), 4)[:, [0, 1, 3]]
+                            [float(f'{value:.6g}') for value in row]
+                            for row in covariances.reshape(len(points), 4)[:, [0, 1, 3]]
                         ],
                     }
                 )

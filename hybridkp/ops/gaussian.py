@@ -20,15 +20,18 @@ def render_gaussians(points: Tensor, covariances: Tensor, size: tuple[int, int])
     synchronisation.
 
     Args:
-        points: (B, K, 2), (x, y) in cells; a point that is not finite gives an empty map.
-        covariances: (B, K, 2, 2) in cells^2, positive definite.
+        points: (B, K, 2), (x, y) in cells.
+        covariances: (B, K, 2, 2) in cells^2, positive definite; where it or the point is not finite, the map is empty.
         size: (h, w) of the maps.
 
     Returns:
         Heatmaps (B, K, h, w) in the points' dtype.
     """
-    finite = points.isfinite().all(dim=-1)
+    finite = points.isfinite().all(dim=-1) & covariances.isfinite().flatten(-2).all(dim=-1)
     points = torch.where(finite[..., None], points, -1e6)
+    covariances = torch.where(
+        finite[..., None, None], covariances, torch.eye(2, dtype=points.dtype, device=points.device)
+    )
     precision = covariance.inverse(covariances)
     if points.device.type != 'cpu' or torch.compiler.is_compiling():
         columns = torch.arange(size[1], device=points.device, dtype=points.dtype)

@@ -29,8 +29,9 @@ def fit_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Where that fit is no peak inside its patch (flat, saturated or broken maps), the moments of the part of the map
     above half of its maximum are taken instead, and the score is the peak's height above the map's mean. A map without
-    a positive value is treated as uniform: its centre, the covariance of a uniform map, score 0. Cells that
-    are not finite count as 0. The result is always finite and the covariance positive definite.
+    a positive value is treated as uniform: its centre, the covariance of a uniform map, score 0. A map
+    with cells that are not finite goes this way too; they count as 0. The result is always finite and the covariance
+    positive definite.
 
     Args:
         heatmaps: (B, K, h, w), floating point.

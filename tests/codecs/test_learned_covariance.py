@@ -105,15 +105,15 @@ def test_learns_the_direction_in_which_labels_scatter(make_samples, generator):
     heatmaps = torch.nn.Parameter(torch.zeros(1, 4, 40, 40))
     groups = [dict(params=[heatmaps], lr=0.05), dict(params=head.codec.parameters(), lr=0.02)]
     optimizer = torch.optim.Adam(groups)
-    for _ in range(200):
-        scatter = (noise @ torch.randn(16, 4, 2, 1, generator=generator)).squeeze(-1)
-        samples = make_samples(20 + scatter, torch.ones(16, 4), (40, 40))
-        losses = head.loss((heatmaps.expand(16, -1, -1, -1),), samples)
+    for _ in range(150):
+        scatter = (noise @ torch.randn(8, 4, 2, 1, generator=generator)).squeeze(-1)
+        samples = make_samples(20 + scatter, torch.ones(8, 4), (40, 40))
+        losses = head.loss((heatmaps.expand(8, -1, -1, -1),), samples)
         optimizer.zero_grad()
         (losses['loss_keypoint'] + losses['loss_covariance']).backward()
         optimizer.step()
     with torch.no_grad():
         sigma1, sigma2, angle = to_sigmas(head.codec.target_covariance(torch.zeros(1, 4, 2), (40, 40))[0])
     turned = torch.remainder(angle - noise_angles + math.pi / 2, math.pi) - math.pi / 2
-    assert turned.abs().max() < math.radians(8)
-    assert (sigma1 / sigma2 > 1.5).all() and losses['loss_keypoint'] < 0.5
+    assert turned.abs().max() < math.radians(6)
+    assert (sigma1 / sigma2 > 2).all() and losses['loss_keypoint'] < 0.5

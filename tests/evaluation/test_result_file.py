@@ -72,9 +72,9 @@ def test_covariances_are_kept_as_xx_xy_yy(written, people):
         expected = given['pred_instances']['keypoint_covariances'][0]
         found = np.array(entry['keypoint_covariances'])
         assert found.shape == (17, 3)
-        np.testing.assert_allclose(found[:, 0], expected[:, 0, 0], atol=1e-4)
-        np.testing.assert_allclose(found[:, 1], expected[:, 0, 1], atol=1e-4)
-        np.testing.assert_allclose(found[:, 2], expected[:, 1, 1], atol=1e-4)
+        np.testing.assert_allclose(found[:, 0], expected[:, 0, 0], rtol=1e-5)
+        np.testing.assert_allclose(found[:, 1], expected[:, 0, 1], rtol=1e-5)
+        np.testing.assert_allclose(found[:, 2], expected[:, 1, 1], rtol=1e-5)
 
 
 @pytest.mark.parametrize('tools', ['pycocotools', 'xtcocotools'])

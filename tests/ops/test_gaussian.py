@@ -53,6 +53,18 @@ def test_windows_agree_with_the_dense_path(seed, height, width, sigma):
     torch.testing.assert_close(windowed, dense(points, covariances, (height, width)), rtol=0, atol=1e-12)
 
 
+def test_large_batches_agree_with_the_dense_path(generator):
+    points, covariances = random_gaussians(generator, (64, 64), count=200)
+    maps = render_gaussians(points.requires_grad_(), covariances, (64, 64))
+    torch.testing.assert_close(maps, dense(points, covariances, (64, 64)), rtol=0, atol=1e-6)
+    kept = maps.detach().clone()
+    (gradient,) = torch.autograd.grad(maps.square().sum(), points)
+    (wanted,) = torch.autograd.grad(dense(points, covariances, (64, 64)).square().sum(), points)
+    torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=1e-3)
+    render_gaussians(points.detach() + 9, covariances, (64, 64))
+    assert torch.equal(maps, kept), 'another call wrote into the maps of this one'
+
+
 @pytest.mark.parametrize('render', [render_gaussians, dense])
 def test_gradients(render):
     points = torch.tensor([[[3.2, 2.9], [0.1, 5.3]], [[8.4, 1.2], [-1.3, 2.2]]], dtype=torch.float64)
@@ -133,3 +145,10 @@ def test_compiles_to_one_graph(generator):
     torch.testing.assert_close(
         compiled(points, covariances, (9, 11)), render_gaussians(points, covariances, (9, 11)), rtol=0, atol=1e-6
     )
+
+
+def test_a_covariance_that_is_not_finite_gives_an_empty_map():
+    covariances = torch.eye(2).repeat(1, 3, 1, 1)
+    covariances[0, 0, 0, 1], covariances[0, 1, 1, 1] = float('nan'), float('inf')
+    heatmaps = render_gaussians(torch.full((1, 3, 2), 8.0), covariances, (16, 16))
+    assert heatmaps.amax(dim=(2, 3)).tolist() == [[0.0, 0.0, 1.0]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hybridkp.ops.covariance import area, from_sigmas, mirror
 from hybridkp.ops.gaussian import render_gaussians
-from hybridkp.ops.peaks import fit_peaks
+from hybridkp.ops.peaks import fit_peaks, highest_cells
 
 SIZE = (48, 56)
 unit = st.floats(0, 1)
@@ -35,6 +35,15 @@ def assert_sound(heatmaps):
     assert (torch.linalg.eigvalsh(covariances.double()) > 0.009).all()
     torch.testing.assert_close(covariances, covariances.mT, rtol=1e-4, atol=1e-5)
     return points, scores, covariances
+
+
+@pytest.mark.parametrize('size', [(7, 9), (1, 5), (5, 1), (1, 1)])
+def test_highest_cells_are_those_of_argmax(size, generator):
+    maps = torch.randn(40, *size, generator=generator)
+    peaks, rows, columns = highest_cells(maps)
+    assert torch.equal(peaks, maps.flatten(1).amax(dim=1))
+    assert torch.equal(rows * size[1] + columns, maps.flatten(1).argmax(dim=1))
+    assert torch.equal(maps[torch.arange(40), rows, columns], peaks)
 
 
 @settings(max_examples=150, deadline=None)

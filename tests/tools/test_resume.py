@@ -1,7 +1,6 @@
 """Going on after a kill: a broken training ends where an unbroken one does."""
 
 import json
-import shutil
 import time
 import types
 from pathlib import Path
@@ -84,30 +83,6 @@ def test_best_score_is_that_of_both_parts(broken):
 
 def test_only_the_last_checkpoint_is_kept(broken):
     assert [path.name for path in broken.work_dir.glob('epoch_*')] == [f'epoch_{EPOCHS}.pth']
-
-
-def test_best_score_of_the_evaluation_before_the_kill_is_known(unbroken, call, tmp_path):
-    # the last checkpoint was saved before the evaluation that followed it and that we make the best of all
-    work_dir = tmp_path / 'work'
-    shutil.copytree(unbroken.work_dir, work_dir)
-    for path in work_dir.glob('best_*'):
-        path.unlink()
-    content = load(work_dir / f'epoch_{EPOCHS}.pth')
-    best = str(work_dir / f'best_EPE_epoch_{EPOCHS}.pth')
-    content['message_hub']['runtime_info'] |= dict(best_score=0.5, best_ckpt=best)
-    torch.save(content, best)
-    call(
-        'train',
-        unbroken.config,
-        '--work-dir',
-        work_dir,
-        '--resume',
-        '--cfg-options',
-        f'train_cfg.max_epochs={EPOCHS + 1}',
-    )
-    assert [str(path) for path in work_dir.glob('best_*')] == [best]
-    info = load(work_dir / f'epoch_{EPOCHS + 1}.pth')['message_hub']['runtime_info']
-    assert (info['best_score'], info['best_ckpt']) == (0.5, best)
 
 
 def test_resume_from_a_file_leaves_its_folder_alone(trained, call, tmp_path):

@@ -85,7 +85,7 @@ class HybridNet(BaseModule):
     Args:
         variant: a name in `variants`.
         in_channels: channels of the input image.
-        norm_cfg: config of the normalisation layers.
+        norm_cfg: config of the batch normalisation, BN (default) or SyncBN.
         init_cfg: config of the initialisation, e.g. ``dict(type='Pretrained', checkpoint=..., prefix='backbone.')``.
 
     Raises:

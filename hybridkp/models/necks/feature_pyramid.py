@@ -19,7 +19,7 @@ class FeaturePyramid(BaseModule):
     Args:
         in_channels: channels of the input maps, finest first.
         out_channels: channels of the output map.
-        norm_cfg: config of the normalisation layers.
+        norm_cfg: config of the batch normalisation, BN (default) or SyncBN.
         init_cfg: config of the initialisation.
     """
 
