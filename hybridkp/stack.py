@@ -1,12 +1,13 @@
 """Mends in the installed packages, made before `mmpose.models` is imported.
 
-Each is made only where the real thing is missing: a compiled mmcv or an mmdet that imports is used.
+Each is made only where it is needed: a compiled mmcv or an mmdet that imports is used.
 """
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from types import ModuleType
 
 import numpy
@@ -20,6 +21,7 @@ def mend() -> None:
     """Mend the installed packages and import `mmpose.models`; a second call does nothing."""
     _declare_torchvision_operators()
     _restore_numpy_constant()
+    _format_configs_once()
     torch.serialization.add_safe_globals([numpy.dtypes.UInt8DType, numpy.dtypes.Float32DType])
     if 'mmpose.models' not in sys.modules:
         with _stand_ins():
@@ -44,6 +46,25 @@ def _restore_numpy_constant() -> None:
     """Give back the flag that the mask functions of xtcocotools read and numpy 2 dropped."""
     if not hasattr(numpy, 'NPY_OWNDATA'):
         numpy.NPY_OWNDATA = 4
+
+
+def _format_configs_once() -> None:
+    """Remember formatted configs: mmengine has yapf format the same one, for seconds, at every checkpoint."""
+    api = importlib.import_module('yapf.yapflib.yapf_api')
+    if not hasattr(api.FormatCode, '__wrapped__'):
+        api.FormatCode = _remember(api.FormatCode)
+
+
+def _remember(format_code: Callable) -> Callable:
+    results = {}
+
+    @wraps(format_code)
+    def remembered(text: str, style_config: dict) -> tuple[str, bool]:
+        if text not in results:
+            results[text] = format_code(text, style_config=style_config)
+        return results[text]
+
+    return remembered
 
 
 @contextmanager

@@ -231,10 +231,12 @@ def test_tests_mirror_the_package():
             if not (ROOT / test).exists():
                 yield f'has no {test.as_posix()}'
 
+    of_many_files = {'test_bad_input.py', 'test_coco_ap.py', 'test_distributed.py', 'test_resume.py'}
+
     def backwards(path: str, text: str) -> Iterator[str]:
         _, *folders, name = Path(path).parts
         source = Path(*folders, name.removeprefix('test_'))
-        if folders and name.startswith('test_'):
+        if folders and name.startswith('test_') and name not in of_many_files:
             if not any((ROOT / top / source).exists() for top in ('hybridkp', '.')):
                 yield 'tests no file'
 

@@ -9,6 +9,7 @@ import warnings
 import numpy
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import CheckpointLoader, Runner
 
 from hybridkp import stack
@@ -127,3 +128,12 @@ def test_checkpoint_of_mmengine_loads_without_a_warning(tmp_path, capsys):
     assert set(checkpoint) >= {'state_dict', 'message_hub', 'optimizer'}
     assert set(checkpoint['meta']['dataset_meta']) == {'colors', 'weights'}
     assert 'Could not safely load' not in ''.join(capsys.readouterr())
+
+
+def test_a_config_is_formatted_once(monkeypatch):
+    calls = []
+    remembered = stack._remember(lambda text, style_config: (calls.append(text), (text.upper(), True))[1])
+    assert [remembered(text, style_config={}) for text in 'aba'] == [('A', True), ('B', True), ('A', True)]
+    assert calls == ['a', 'b']
+    stack.mend()
+    assert Config(dict(b=1, a=[1, 2])).pretty_text == 'a = [\n    1,\n    2,\n]\nb = 1\n'

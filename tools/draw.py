@@ -94,7 +94,9 @@ def main(argv: list[str] | None = None) -> None:
     cfg = load_config(args.config, args.cfg_options, None)
     images = list(by_image(cfg))
     results = read_results(args.results, images[0][0]['num_keypoints'])
-    picked = range(len(images)) if args.count is None else np.linspace(0, len(images) - 1, args.count).round().astype(int)
+    picked = (
+        range(len(images)) if args.count is None else np.linspace(0, len(images) - 1, args.count).round().astype(int)
+    )
     out_dir = Path(args.out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     for i in dict.fromkeys(int(i) for i in picked):

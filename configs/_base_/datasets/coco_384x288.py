@@ -3,4 +3,3 @@ crop = dict(type='TopdownAffine', input_size=(288, 384))
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.read, *_base_.augment, crop, *_base_.pack]))
 val_dataloader = dict(dataset=dict(pipeline=[*_base_.read, crop, *_base_.pack]))
 test_dataloader = val_dataloader
-test_evaluator = _base_.val_evaluator

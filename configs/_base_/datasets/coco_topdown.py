@@ -25,5 +25,7 @@ val_dataloader = dict(
         **people, ann_file='annotations/person_keypoints_val2017.json', data_prefix=dict(img='val2017/'), test_mode=True
     ),
 )
+test_dataloader = val_dataloader
 val_evaluator = dict(type='CocoMetric', ann_file=data_root + 'annotations/person_keypoints_val2017.json')
+test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater', interval=10))
