@@ -7,7 +7,6 @@ each taken within a round, as the median of the rounds with the quartiles.
 import argparse
 import json
 import platform
-from pathlib import Path
 
 import cv2
 import mmengine
@@ -16,11 +15,11 @@ import numpy as np
 import torch
 from benchmarks import codec, pipeline, train
 from benchmarks.contest import Contest
-from mmengine.fileio import get_file_backend
 from mmengine.registry import DefaultScope
 
 import hybridkp
 from hybridkp import plugin  # noqa: F401
+from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
 
@@ -93,8 +92,7 @@ def main(argv: list[str] | None = None) -> None:
             print(f'\n{table(contest)}', flush=True)
     if args.json:
         content = {'command': args.command, **env, 'contests': [contest.result() for contest in measured]}
-        backend = get_file_backend(backend_args=dict(backend='atomic'))
-        backend.put_text(json.dumps(content, indent=1) + '\n', Path(args.json))
+        AtomicBackend().put_text(json.dumps(content, indent=1) + '\n', args.json)
 
 
 if __name__ == '__main__':

@@ -5,13 +5,12 @@ python tools/convert_labels.py deeplabcut CollectedData.csv OUT_DIR --split trai
 
 import argparse
 import json
-import os
-import sys
-import tempfile
 from pathlib import Path
 
 from hybridkp.converters.deeplabcut import read_deeplabcut
 from hybridkp.converters.splits import split_coco
+from hybridkp.engine.atomic_backend import AtomicBackend
+from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
 
 # A format: what reads it, as (label file, image root or None) -> COCO dict, and what it is.
@@ -52,33 +51,19 @@ def parse_fractions(text: str) -> dict[str, float]:
     return fractions
 
 
-def write_json(path: Path, content: dict) -> None:
-    """Write a file in one go: a reader finds the old file or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with open(descriptor, 'w', encoding='utf-8') as file:
-            json.dump(content, file)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     read, _ = FORMATS[args.format]
+    coco = read(args.labels, args.image_root)
     try:
-        coco = read(args.labels, args.image_root)
         files = split_coco(coco, args.split, args.seed) if args.split else {'all': coco}
-    except (InputError, FileNotFoundError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    except ValueError as error:
+        raise InputError(f'--split: {error}') from error
     for name, content in files.items():
         path = Path(args.out_dir) / f'{name}.json'
-        write_json(path, content)
+        AtomicBackend().put_text(json.dumps(content), path)
         print(f'{path}: {len(content["images"])} images')
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
-from mmengine.fileio import get_file_backend
 
 from hybridkp import stack
+from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.checkpoint import check_checkpoint
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 
@@ -26,14 +26,17 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def report(metrics: dict[str, float], boxes: str, work_dir: str) -> None:
-    """Print the metrics as a table and write them to ``metrics.json``; what is undefined is null there."""
+    """Print the metrics as a table and write them to ``metrics.json``; what is undefined (COCO's -1, NaN) is null."""
     width = max(map(len, [*metrics, 'boxes']))
     print(f'\n{"boxes":<{width}}  {boxes}')
+    undefined = {
+        name for name, value in metrics.items() if not math.isfinite(value) or (value == -1 and 'coco/' in name)
+    }
     for name, value in metrics.items():
-        print(f'{name:<{width}}  {value:.4f}')
-    defined = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        print(f'{name:<{width}}  {"-" if name in undefined else f"{value:.4f}"}')
+    defined = {name: None if name in undefined else value for name, value in metrics.items()}
     text = json.dumps({'boxes': boxes, **defined}, indent=1)
-    get_file_backend(backend_args=dict(backend='atomic')).put_text(text, Path(work_dir) / 'metrics.json')
+    AtomicBackend().put_text(text, Path(work_dir) / 'metrics.json')
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hybridkp.converters.deeplabcut import read_deeplabcut, read_table
+from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -134,9 +135,9 @@ def test_the_tool_writes_one_file_without_splits_and_leaves_nothing_on_failure(p
     assert 'all.json: 1 images' in capsys.readouterr().out
     before = (out / 'all.json').read_text()
     with pytest.raises(SystemExit, match='error: .*CollectedData.csv: row 4: expected 5 columns'):
-        tool.main(['deeplabcut', project(good[:-3] + '\n'), str(out)])
-    with pytest.raises(TypeError):
-        tool.write_json(out / 'all.json', dict(a=1, b=object()))
+        run_tool(tool.main, ['deeplabcut', project(good[:-3] + '\n'), str(out)])
+    with pytest.raises(SystemExit, match='error: --split: expected at least one frame in each split'):
+        run_tool(tool.main, ['deeplabcut', project(good), str(out), '--split', 'a=0.5,b=0.5'])
     assert (out / 'all.json').read_text() == before and [path.name for path in out.iterdir()] == ['all.json']
 
 
