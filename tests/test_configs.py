@@ -197,7 +197,8 @@ def test_data_are_read(part, cfg):
     height, width = input_size(settings.pipeline)
     assert sample['inputs'].shape == (3, height, width) and sample['inputs'].dtype == torch.uint8
     labels = sample['data_samples'].gt_instance_labels
-    assert labels.keypoint_labels.shape == (1, cfg.num_keypoints, 2) and labels.keypoint_weights.any()
+    assert labels.keypoint_labels.shape == (1, cfg.num_keypoints, 2)
+    assert labels.keypoint_weights.any() or part == 'train'  # augmentation may move all of them out of the crop
     assert dataset.test_mode == (part != 'train')
     assert set(cfg[f'{part}_dataloader']) >= {'batch_size', 'num_workers', 'sampler'}
 

@@ -29,10 +29,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def apply_options(cfg: Config, args: argparse.Namespace) -> None:
     """Write the command line's wishes into the config."""
     if args.amp:
-        if not torch.cuda.is_available():
-            raise InputError('--amp needs a GPU, and torch sees none here; leave it out to train on the CPU')
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if cfg.optim_wrapper.type == 'AmpOptimWrapper' and not torch.cuda.is_available():
+        asks = '--amp' if args.amp else f'{args.config}: AmpOptimWrapper'
+        raise InputError(f'{asks} needs a GPU, and torch sees none here')
     if args.auto_scale_lr:
         if 'auto_scale_lr' not in cfg:
             raise InputError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...)')

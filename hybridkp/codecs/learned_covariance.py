@@ -18,7 +18,7 @@ class LearnedCovariance(CovarianceSource):
     No parameter value gives a degenerate covariance: no axis is shorter than floor * sigma. A keypoint that the
     network can place only roughly along some direction has a smaller loss with a Gaussian that is long there; the
     penalty keeps the area from growing without bound (Thaler, Payer, Stern and Urschler 2021, "Modeling annotation
-    uncertainty with Gaussian heatmaps in landmark localization", eq. 5, with the area relative to the initial one).
+    uncertainty with Gaussian heatmaps in landmark localization"; here the area is relative to the initial one).
 
     Args:
         sigma: initial standard deviation along both axes, in input px, see `CovarianceSource`.

@@ -22,7 +22,7 @@ def fit_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Find each map's highest peak and fit a Gaussian to it.
 
     The logarithm of the 9x9 patch around the highest cell is fitted by a quadratic with the squared values as weights
-    (Guo 2011, "A simple algorithm for fitting a Gaussian function", eq. 9), which is exact on a Gaussian; its maximum
+    (Guo 2011, "A simple algorithm for fitting a Gaussian function"), which is exact on a Gaussian; its maximum
     is the point, the inverse of its negative Hessian the covariance. Beyond the peak's 3x3 cells, a value's weight is
     that of its part above a fifth of the peak, so that noise around a narrow Gaussian does not widen it. At a border
     both are moved inside the map.
