@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+AGREEMENT = 9.21
+"""Squared Mahalanobis distance that 99 % of two-dimensional Gaussian samples stay below."""
+
 
 def determinant(matrices: Tensor) -> Tensor:
     """Return the determinants (...) of 2x2 matrices (..., 2, 2)."""
@@ -53,10 +56,13 @@ def to_sigmas(covariances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def merge(points: Tensor, covariances: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Merge M estimates of the same points into one by matching the moments of their mixture.
+    """Merge M estimates of the same points into one.
 
-    The covariance is the weighted mean of the estimates' covariances plus the spread of their points, so that
-    estimates that disagree make the result less certain (law of total covariance).
+    The point is the weighted mean of the estimate with the greatest weight and of those that agree with it: whose
+    squared Mahalanobis distance to it, under the sum of both covariances, is at most `AGREEMENT`. Halfway between
+    two estimates that do not agree there is nothing. The covariance is the weighted second moment of all of them
+    about that point, so that disagreement makes the result less certain; where all agree, this is the law of total
+    covariance.
 
     Args:
         points: (M, ..., 2) in px.
@@ -67,8 +73,14 @@ def merge(points: Tensor, covariances: Tensor, weights: Tensor) -> tuple[Tensor,
         Points (..., 2) and covariances (..., 2, 2).
     """
     weights = weights + (weights.sum(dim=0) <= 0).to(weights.dtype)
-    weights = (weights / weights.sum(dim=0))[..., None]
-    mean = (weights * points).sum(dim=0)
+    weights = weights / weights.sum(dim=0)
+    areas = area(covariances)
+    best = (weights - 1e-6 * areas / areas.sum(dim=0)).argmax(dim=0)[None]  # of equal weights the narrower one
+    shift = points - points.take_along_dim(best[..., None], dim=0)
+    joint = covariances + covariances.take_along_dim(best[..., None, None], dim=0)
+    distance = (shift[..., None, :] @ inverse(joint) @ shift[..., :, None])[..., 0, 0]
+    agreeing = weights * (distance <= AGREEMENT)
+    mean = (agreeing[..., None] * points).sum(dim=0) / agreeing.sum(dim=0)[..., None]
     spread = points - mean
     spread = spread[..., :, None] * spread[..., None, :]
-    return mean, (weights[..., None] * (covariances + spread)).sum(dim=0)
+    return mean, (weights[..., None, None] * (covariances + spread)).sum(dim=0)

@@ -77,9 +77,29 @@ def test_merge_by_hand():
     torch.testing.assert_close(merged, torch.diag(torch.tensor([4.25, 1.25])))
 
 
+def test_merge_takes_the_most_confident_of_estimates_that_do_not_agree():
+    points = torch.tensor([[0.0, 0.0], [20.0, 0.0]])
+    covariances = torch.stack((torch.eye(2), 2 * torch.eye(2)))
+    # 20^2 / (1 + 2) = 133 > 9.21; about the first: 3/4 * 1 + 1/4 * 2 = 1.25, and along x 1/4 * 20^2 = 100 more
+    mean, merged = merge(points, covariances, torch.tensor([3.0, 1.0]))
+    torch.testing.assert_close(mean, points[0])
+    torch.testing.assert_close(merged, torch.diag(torch.tensor([101.25, 1.25])))
+    assert torch.equal(merge(points, covariances, torch.tensor([1.0, 3.0]))[0], points[1])
+    for order in ([0, 1], [1, 0]):  # of equal weights the narrower one, in any order
+        assert torch.equal(merge(points[order], covariances[order], torch.ones(2))[0], points[0])
+
+
+def test_merge_leaves_an_outlier_out_of_the_point_but_not_of_the_covariance():
+    points = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 30.0]])
+    mean, merged = merge(points, torch.eye(2).repeat(3, 1, 1), torch.ones(3))
+    torch.testing.assert_close(mean, torch.tensor([0.5, 0.0]))
+    torch.testing.assert_close(merged[1, 1], torch.tensor(1 + 30.0**2 / 3))
+
+
 def test_merge_is_the_covariance_of_the_mixture(generator):
-    points = 3 * torch.randn(3, 2, generator=generator, dtype=torch.float64)
-    covariances, weights = random_covariances(generator, 3), torch.tensor([0.2, 1.0, 0.4], dtype=torch.float64)
+    points = torch.randn(3, 2, generator=generator, dtype=torch.float64)
+    covariances = random_covariances(generator, 3) + 2 * torch.eye(2, dtype=torch.float64)  # wide enough to agree
+    weights = torch.tensor([0.2, 1.0, 0.4], dtype=torch.float64)
     chosen = torch.multinomial(weights, 200000, replacement=True, generator=generator)
     noise = torch.randn(200000, 2, 1, generator=generator, dtype=torch.float64)
     samples = points[chosen] + (torch.linalg.cholesky(covariances)[chosen] @ noise).squeeze(-1)
@@ -100,7 +120,8 @@ def test_merge_of_equal_estimates_changes_nothing_and_disagreement_widens(genera
 
 
 def test_merge_stays_positive_definite_and_zero_weights_count_as_equal(generator):
-    points, covariances = torch.randn(4, 5, 7, 2, generator=generator), random_covariances(generator, 4, 5, 7).float()
+    points = 0.5 * torch.randn(4, 5, 7, 2, generator=generator)
+    covariances = random_covariances(generator, 4, 5, 7).float() + torch.eye(2)
     weights = torch.rand(4, 5, 7, generator=generator)
     weights[1:, 0], weights[:, 1] = 0, 0
     mean, merged = merge(points, covariances, weights)

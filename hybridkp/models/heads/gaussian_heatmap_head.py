@@ -74,7 +74,8 @@ class GaussianHeatmapHead(BaseModule):
         """Predict one instance a sample, in input px.
 
         With ``flip_test`` in `test_cfg`, `feats` is the pair of the features of the images and of the mirrored
-        images; both are decoded, and points and covariances are averaged with the scores as weights.
+        images; both are decoded, and points and covariances are averaged with the scores as weights; where the two
+        do not agree, the more confident one is taken (see `ops.covariance.merge`).
 
         Returns:
             Instances with ``keypoints`` (1, K, 2) px, ``keypoint_scores`` (1, K) and ``keypoint_covariances``
