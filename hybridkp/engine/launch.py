@@ -1,5 +1,6 @@
 """What every tool does between a config file and a runner."""
 
+import gc
 import os
 import re
 import sys
@@ -83,10 +84,13 @@ def run_tool(main: Callable[[list[str] | None], None], argv: list[str] | None = 
     os.environ.setdefault('TORCH_CPP_LOG_LEVEL', 'ERROR')
     try:
         main(argv)
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()  # who leaves while others still talk may abort
     except (InputError, FileNotFoundError) as error:
         sys.exit(f'error: {_sentence(error)}')
     finally:
         if torch.distributed.is_initialized():
+            gc.collect()  # a runner in a reference cycle would hold the group's threads past the interpreter's end
             torch.distributed.destroy_process_group()
 
 
