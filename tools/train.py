@@ -31,7 +31,7 @@ def apply_options(cfg: Config, args: argparse.Namespace) -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    if cfg.optim_wrapper.type == 'AmpOptimWrapper' and not torch.cuda.is_available():
+    if cfg.optim_wrapper.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available():
         asks = '--amp' if args.amp else f'{args.config}: AmpOptimWrapper'
         raise InputError(f'{asks} needs a GPU, and torch sees none here')
     if args.auto_scale_lr:

@@ -86,3 +86,9 @@ def test_progress_replaces_the_log_on_the_screen(tiny, call, tmp_path, capfd):
     assert 'Epoch(train)' not in err
     (log,) = (tmp_path / 'work').glob('*/*.log')
     assert 'Epoch(train)  [2][2/2]' in log.read_text() or 'Epoch(train) [2][2/2]' in log.read_text()
+
+
+def test_optimizer_wrapper_needs_no_type(tiny, call, tmp_path):
+    more = "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=0.01))"
+    call('train', tiny(tmp_path, more=more), '--work-dir', tmp_path / 'work', '--cfg-options', 'train_cfg.max_epochs=1')
+    assert (tmp_path / 'work/epoch_1.pth').is_file()
