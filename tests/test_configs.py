@@ -25,6 +25,7 @@ LINES = {'': 25, 'skeletons': 30, 'datasets': 35, 'models': 25, 'schedules': 10}
 """Lines of code that a base may have; those of a skeleton are names in rows."""
 NOT_IN_A_CONFIG = {
     'FixedCovariance': 'IsotropicHeatmap is built on it',
+    'KeypointEnsemble': 'test.py with several checkpoints',
     'ProgressBarHook': 'train.py --progress',
     'ResultFile': 'test.py --out',
 }
@@ -56,6 +57,17 @@ def input_size(pipeline):
     return height, width
 
 
+def small_size(cfg):
+    """Give a size of about the same aspect whose longer side is 128 px, in multiples of 32 px."""
+    sides = input_size(cfg.train_dataloader.dataset.pipeline)
+    return tuple(32 * max(1, round(4 * side / max(sides))) for side in sides)
+
+
+def channels(cfg):
+    """Give the channels of the images that a config reads."""
+    return 1 if cfg.model.data_preprocessor.type == 'GreyPreprocessor' else 3
+
+
 def by_name(path):
     return path.relative_to(CONFIGS).with_suffix('').as_posix()
 
@@ -81,9 +93,9 @@ def cfg(path, scope):
 @pytest.fixture(scope='module')
 def model(cfg, checked):
     """The model of a config, unless another config with the same model and size was here before."""
-    what = (repr(cfg.model), input_size(cfg.train_dataloader.dataset.pipeline))
+    what = (repr(cfg.model), small_size(cfg))
     if checked.setdefault(what, cfg.filename) != cfg.filename:
-        pytest.skip(f'same model as {checked[what]}')
+        pytest.skip(f'same model and aspect as {checked[what]}')
     torch.manual_seed(0)
     return MODELS.build(cfg.model)
 
@@ -146,19 +158,23 @@ def test_sizes_of_coco_differ_in_the_size_only(path):
     assert different and all('input_size' in key for key in different)
 
 
-def test_forward_has_the_right_shape(cfg, model):
+def test_forward_has_the_right_shape(cfg, path):
     height, width = input_size(cfg.train_dataloader.dataset.pipeline)
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model).eval()
+    network_channels = cfg.model.data_preprocessor.get('channels', channels(cfg))
     with torch.no_grad():
-        heatmaps = model.eval()(torch.rand(1, 3, height, width))
-    assert heatmaps.shape == (1, cfg.num_keypoints, height // 4, width // 4)
+        heatmaps = model(torch.rand(1, network_channels, height, width, device='meta'))
+    stride = model.head.codec.stride
+    assert heatmaps.shape == (1, cfg.num_keypoints, height // stride, width // stride)
 
 
 def test_one_step_gives_every_parameter_a_gradient(cfg, model, make_samples):
-    height, width = input_size(cfg.train_dataloader.dataset.pipeline)
+    height, width = small_size(cfg)
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(1, cfg.num_keypoints, 2, generator=generator) * torch.tensor([width, height])
     samples = make_samples(points, torch.ones(1, cfg.num_keypoints), (width, height))
-    inputs = [(255 * torch.rand(3, height, width, generator=generator)).byte()]
+    inputs = [(255 * torch.rand(channels(cfg), height, width, generator=generator)).byte()]
     model.train()
     model.zero_grad()
     data = model.data_preprocessor(dict(inputs=inputs, data_samples=samples), training=True)
@@ -195,7 +211,7 @@ def test_data_are_read(part, cfg):
     dataset = DATASETS.build(settings | changes)
     sample = dataset[0]
     height, width = input_size(settings.pipeline)
-    assert sample['inputs'].shape == (3, height, width) and sample['inputs'].dtype == torch.uint8
+    assert sample['inputs'].shape == (channels(cfg), height, width) and sample['inputs'].dtype == torch.uint8
     labels = sample['data_samples'].gt_instance_labels
     assert labels.keypoint_labels.shape == (1, cfg.num_keypoints, 2)
     assert labels.keypoint_weights.any() or part == 'train'  # augmentation may move all of them out of the crop
@@ -215,10 +231,12 @@ def test_metrics_build_and_the_best_is_one_of_them(part, cfg):
             settings = settings | dict(ann_file=None)
         metric = METRICS.build(settings)
         names.append(metric.prefix or metric.default_prefix or settings.type)
+        if settings.type == 'RadialError':
+            names += ['MRE_mm', 'MRE_px'] if metric.unit == 'mm' else ['MRE_px']
     best = cfg.default_hooks.checkpoint.get('save_best')
     if best:
         assert best.split('/')[0] in names
-        assert cfg.default_hooks.checkpoint.rule == ('less' if best in ('EPE', 'NME') else 'greater')
+        assert cfg.default_hooks.checkpoint.rule == ('less' if best in ('EPE', 'MRE_mm', 'MRE_px') else 'greater')
 
 
 def test_what_is_registered_is_used(scope):

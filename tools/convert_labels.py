@@ -1,39 +1,71 @@
-"""Convert labels of other tools to COCO annotations, in one file or in random splits.
+"""Convert labels of other tools to COCO annotations, in one file, in official or in random splits, and in folds.
 
 python tools/convert_labels.py deeplabcut CollectedData.csv OUT_DIR --split train=0.8,val=0.1,test=0.1
+python tools/convert_labels.py csv junior.csv senior.csv OUT_DIR --pixel-spacing 0.25 --split train=0.8,test=0.2
+python tools/convert_labels.py isbi2015 400_junior 400_senior OUT_DIR --image-root RawImage --folds 4
+python tools/convert_labels.py aariz Aariz OUT_DIR
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
+from hybridkp.converters.aariz import read_aariz
+from hybridkp.converters.cells import read_spacing
 from hybridkp.converters.deeplabcut import read_deeplabcut
-from hybridkp.converters.splits import split_coco
+from hybridkp.converters.isbi2015 import read_isbi2015
+from hybridkp.converters.landmark_csv import read_landmark_csv
+from hybridkp.converters.splits import fold_coco, split_coco
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
 
-# A format: what reads it, as (label file, image root or None) -> COCO dict, and what it is.
+
+class Format(NamedTuple):
+    """A format: what reads it, as (labels, image root, pixel spacing) -> COCO dict, and what it is.
+
+    `read` takes a list of labels where there are `several`, and gives a COCO dict a split where splits are `official`.
+    """
+
+    read: Callable[..., dict]
+    what: str
+    several: bool = False
+    official: bool = False
+
+
 FORMATS = {
-    'deeplabcut': (read_deeplabcut, 'a DeepLabCut or lightning-pose CSV of one animal'),
+    'deeplabcut': Format(read_deeplabcut, 'a DeepLabCut or lightning-pose CSV of one animal'),
+    'csv': Format(read_landmark_csv, 'a CSV with columns image, NAME_x, NAME_y, ... for each reader', several=True),
+    'isbi2015': Format(
+        read_isbi2015, 'a folder of txt files, or a CSV, for each reader of ISBI 2015', several=True, official=True
+    ),
+    'aariz': Format(read_aariz, 'the folder of Aariz (CEPHA29), with train, valid and test', official=True),
 }
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     formats = parser.add_subparsers(dest='format', required=True)
-    for name, (_, what) in FORMATS.items():
-        command = formats.add_parser(name, help=what)
-        command.add_argument('labels', help=what)
+    for name, entry in FORMATS.items():
+        command = formats.add_parser(name, help=entry.what)
+        command.add_argument('labels', help=entry.what, nargs='+' if entry.several else None)
         command.add_argument('out_dir', help='gets all.json, or one file a split')
-        command.add_argument('--image-root', help='folder that the paths of the frames are relative to')
+        command.add_argument('--image-root', help='folder that the paths of the images are relative to')
+        command.add_argument(
+            '--pixel-spacing', type=parse_spacing, metavar='MM', help='mm per px of images of which the labels say none'
+        )
         command.add_argument(
             '--split',
             type=parse_fractions,
             metavar='NAME=FRACTION,...',
             help='random splits, for example train=0.8,val=0.1,test=0.1',
         )
-        command.add_argument('--seed', type=int, default=42, help='seed of the splits (default: 42)')
+        command.add_argument('--seed', type=int, default=42, help='seed of splits and folds (default: 42)')
+        command.add_argument(
+            '--folds', type=int, metavar='K', help='also write K times train.json and val.json of the split train'
+        )
     return parser.parse_args(argv)
 
 
@@ -51,18 +83,58 @@ def parse_fractions(text: str) -> dict[str, float]:
     return fractions
 
 
-def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
-    read, _ = FORMATS[args.format]
-    coco = read(args.labels, args.image_root)
+def parse_spacing(text: str) -> float:
+    """Parse a pixel spacing in mm."""
     try:
-        files = split_coco(coco, args.split, args.seed) if args.split else {'all': coco}
+        return read_spacing(text, 'MM')
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def make_splits(args: argparse.Namespace) -> dict[str, dict]:
+    """Read the labels; give what each split has, or everything as the split 'all'."""
+    entry = FORMATS[args.format]
+    if args.split and entry.official:
+        raise InputError(f'--split: expected none, as {args.format} has official splits, got {args.split}')
+    read = entry.read(args.labels, args.image_root, args.pixel_spacing)
+    if entry.official:
+        return read
+    try:
+        return split_coco(read, args.split, args.seed) if args.split else {'all': read}
     except ValueError as error:
         raise InputError(f'--split: {error}') from error
+
+
+def make_folds(splits: dict[str, dict], folds: int, seed: int) -> dict[str, dict]:
+    """Give what is trained and validated on in each fold of the split to train on."""
+    whole = splits.get('train') or splits.get('all')
+    if whole is None:
+        raise InputError(f'--folds: expected a split train to make folds of, got {", ".join(splits)}')
+    try:
+        made = fold_coco(whole, folds, seed)
+    except ValueError as error:
+        raise InputError(f'--folds: {error}') from error
+    return {f'fold{i}/{name}': fold[name] for i, fold in enumerate(made) for name in ('train', 'val')}
+
+
+def summary(coco: dict) -> str:
+    """Count images and landmarks."""
+    labelled = sum(annotation['num_keypoints'] for annotation in coco['annotations'])
+    every = len(coco['categories'][0]['keypoints']) * len(coco['annotations'])
+    return f'{len(coco["images"])} images, {labelled} landmarks labelled, {every - labelled} missing'
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    if Path(args.out_dir).is_file():
+        raise InputError(f'{args.out_dir}: expected a folder to write to, got a file')
+    files = make_splits(args)
+    if args.folds is not None:
+        files |= make_folds(files, args.folds, args.seed)
     for name, content in files.items():
         path = Path(args.out_dir) / f'{name}.json'
         AtomicBackend().put_text(json.dumps(content), path)
-        print(f'{path}: {len(content["images"])} images')
+        print(f'{path}: {summary(content)}')
 
 
 if __name__ == '__main__':

@@ -1,12 +1,14 @@
-"""Evaluate a checkpoint on a config's test set."""
+"""Evaluate a checkpoint, or several together, on a config's test set."""
 
 import argparse
 import json
 import math
 from pathlib import Path
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
+from mmengine.runner import load_checkpoint
+from torch import nn
 
 from hybridkp import stack
 from hybridkp.engine.atomic_backend import AtomicBackend
@@ -17,9 +19,18 @@ from hybridkp.engine.launch import build_runner, explain_errors, load_config, ru
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='the config file')
-    parser.add_argument('checkpoint', help='the checkpoint file')
-    parser.add_argument('--work-dir', help='where the log and metrics.json go; default work_dirs/NAME_OF_CONFIG')
+    parser.add_argument('checkpoint', nargs='+', help='the checkpoint file; of several the predictions are merged')
+    parser.add_argument(
+        '--work-dir',
+        help='where the log, metrics.json and, of radial errors, landmarks.csv go; default work_dirs/NAME_OF_CONFIG',
+    )
     parser.add_argument('--out', help='write the predictions with their covariances to this COCO result file (.json)')
+    parser.add_argument(
+        '--show-dir',
+        help='draw the predictions beside their labels into this folder, the worst image first, and errors.png, '
+        'the errors by keypoint; the predictions go there as well (results.json) unless --out says where',
+    )
+    parser.add_argument('--show-count', type=int, default=20, help='how many images --show-dir draws (default 20)')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...')
     return parser.parse_args(argv)
@@ -33,26 +44,64 @@ def report(metrics: dict[str, float], boxes: str, work_dir: str) -> None:
         name for name, value in metrics.items() if not math.isfinite(value) or (value == -1 and 'coco/' in name)
     }
     for name, value in metrics.items():
-        print(f'{name:<{width}}  {"-" if name in undefined else f"{value:.4f}"}')
+        print(f'{name:<{width}}  {"-" if name in undefined else value if isinstance(value, int) else f"{value:.4f}"}')
     defined = {name: None if name in undefined else value for name, value in metrics.items()}
     text = json.dumps({'boxes': boxes, **defined}, indent=1)
     AtomicBackend().put_text(text, Path(work_dir) / 'metrics.json')
+
+
+def add_evaluators(cfg: Config, results: str | None) -> None:
+    """Have a config's test write its table by landmark and, if a file is given, its predictions."""
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    table = dict(csv=str(Path(cfg.work_dir) / 'landmarks.csv'))
+    evaluators = [{**table, **one} if one['type'] == 'RadialError' else one for one in evaluators]
+    cfg.test_evaluator = [*evaluators, *([dict(type='ResultFile', path=results)] if results else [])]
+
+
+def ensemble(model: dict, count: int) -> dict:
+    """Give the config of an ensemble of so many models of a config."""
+    member = {key: value for key, value in model.items() if key != 'data_preprocessor'}
+    return dict(type='KeypointEnsemble', members=[member] * count, data_preprocessor=model.get('data_preprocessor'))
+
+
+def load(checkpoints: list[str], model: nn.Module) -> None:
+    """Load a checkpoint into a model, or several into the members of an ensemble, after checking each."""
+    model = getattr(model, 'module', model)
+    members = list(model.members) if len(checkpoints) > 1 else [model]
+    for path, member in zip(checkpoints, members, strict=True):
+        check_checkpoint(path, member)
+        load_checkpoint(member, path, map_location='cpu')
+
+
+def show(cfg: Config, results: str, folder: str, count: int) -> None:
+    """Draw what a test found."""
+    from hybridkp.inference.gallery import compare, write_gallery
+
+    pictures = write_gallery(*compare(cfg.test_dataloader.dataset, results), folder, count)
+    print(f'\n{len(pictures)} pictures in {folder}')
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     stack.mend()
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
-    cfg.load_from, cfg.resume = args.checkpoint, False
-    if args.out:
-        evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
-        cfg.test_evaluator = [*evaluators, dict(type='ResultFile', path=args.out)]
+    cfg.load_from, cfg.resume = None, False
+    if len(args.checkpoint) > 1:
+        cfg.model = ensemble(cfg.model, len(args.checkpoint))
+    if args.show_dir:
+        from hybridkp.inference.gallery import check_folder
+
+        check_folder(args.show_dir)
+        args.out = args.out or str(Path(args.show_dir) / 'results.json')
+    add_evaluators(cfg, args.out)
     runner = build_runner(cfg, args.launcher)
-    check_checkpoint(args.checkpoint, runner.model)
+    load(args.checkpoint, runner.model)
     with explain_errors(cfg):
-        metrics = {name: float(value) for name, value in runner.test().items()}
+        metrics = {name: value if isinstance(value, int) else float(value) for name, value in runner.test().items()}
     if is_main_process():
         report(metrics, runner.test_dataloader.dataset.metainfo['boxes'], cfg.work_dir)
+        if args.show_dir:
+            show(cfg, args.out, args.show_dir, args.show_count)
 
 
 if __name__ == '__main__':

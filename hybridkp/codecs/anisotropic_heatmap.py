@@ -40,7 +40,7 @@ class AnisotropicHeatmap(MMPoseProtocol, KeypointCodec):
         super().__init__()
         if input_size is not None and any(side % stride for side in input_size):
             raise ValueError(f'input_size {tuple(input_size)} is not a multiple of stride {stride}')
-        self.covariance = KEYPOINT_CODECS.build(dict(covariance, num_keypoints=num_keypoints))
+        self.covariance = KEYPOINT_CODECS.build(dict(covariance, num_keypoints=num_keypoints, cell=stride))
         self.stride = stride
         self.input_size = input_size
         self.pixel_offset = pixel_offset

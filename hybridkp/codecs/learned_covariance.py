@@ -24,6 +24,7 @@ class LearnedCovariance(CovarianceSource):
         sigma: initial standard deviation along both axes, in input px, see `CovarianceSource`.
         relative_sigma: the same as a fraction of the input's side.
         num_keypoints: K.
+        cell: side of a heatmap's cell in px, see `CovarianceSource`.
         floor: the smallest standard deviation over the initial one.
         alpha: weight of the area penalty.
 
@@ -36,10 +37,11 @@ class LearnedCovariance(CovarianceSource):
         sigma: float | Sequence[float] | None = None,
         relative_sigma: float | Sequence[float] | None = None,
         num_keypoints: int | None = None,
+        cell: float = 0.0,
         floor: float = 0.5,
         alpha: float = 0.1,
     ):
-        super().__init__(sigma, relative_sigma, num_keypoints)
+        super().__init__(sigma, relative_sigma, num_keypoints, cell)
         if num_keypoints is None:
             raise ValueError('LearnedCovariance needs num_keypoints')
         if not 0 < floor < 1:

@@ -1,7 +1,7 @@
-"""Random splits of COCO annotations."""
+"""Splits and folds of COCO annotations."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -34,20 +34,36 @@ def split_names(count: int, fractions: Mapping[str, float], seed: int) -> list[s
     return names
 
 
+def fold_names(count: int, folds: int, seed: int) -> list[int]:
+    """Deal frames out to folds at random, evenly: for each frame the number of its fold, from 0."""
+    if not 2 <= folds <= count:
+        raise ValueError(f'expected 2 folds to {count}, one frame in each at least, got {folds}')
+    fold_of = [0] * count
+    for i, frame in enumerate(torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()):
+        fold_of[frame] = i % folds
+    return fold_of
+
+
 def split_coco(coco: dict, fractions: Mapping[str, float], seed: int) -> dict[str, dict]:
     """Split COCO annotations by image, at random; each split keeps the file's order and all other entries."""
-    split_of = dict(
-        zip(
-            (image['id'] for image in coco['images']),
-            split_names(len(coco['images']), fractions, seed),
-            strict=True,
-        )
-    )
+    parts = part_coco(coco, split_names(len(coco['images']), fractions, seed))
+    return {name: parts[name] for name in fractions}
+
+
+def fold_coco(coco: dict, folds: int, seed: int) -> list[dict[str, dict]]:
+    """Make COCO annotations to train on and to validate on, ``folds`` times; each image is in one ``val`` only."""
+    fold_of = fold_names(len(coco['images']), folds, seed)
+    return [part_coco(coco, ['val' if fold == i else 'train' for fold in fold_of]) for i in range(folds)]
+
+
+def part_coco(coco: dict, names: Sequence[str]) -> dict[str, dict]:
+    """Part COCO annotations by image: ``names`` has, for each image, the name of its part."""
+    part_of = {image['id']: name for image, name in zip(coco['images'], names, strict=True)}
     return {
-        name: coco
+        part: coco
         | dict(
-            images=[image for image in coco['images'] if split_of[image['id']] == name],
-            annotations=[a for a in coco['annotations'] if split_of[a['image_id']] == name],
+            images=[image for image in coco['images'] if part_of[image['id']] == part],
+            annotations=[a for a in coco['annotations'] if part_of[a['image_id']] == part],
         )
-        for name in fractions
+        for part in dict.fromkeys(names)
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hybridkp.datasets.landmark_json import check_pixel_spacings, check_readers
 from hybridkp.errors import InputError
 
 
@@ -38,10 +39,12 @@ def read_annotations(path: str, num_keypoints: int, names: Sequence[str]) -> dic
             raise InputError(f'{path}: expected COCO annotations with a list "{key}", got the keys {list(coco)}')
     _check_categories(path, coco.get('categories') or [], list(names))
     image_ids = _check_images(path, coco['images'])
+    check_pixel_spacings(path, coco)
     _check_annotations(path, coco['annotations'], image_ids)
     posed = [a for a in coco['annotations'] if 'bbox' in a and 'keypoints' in a]
     if posed:
         _check_keypoints(path, posed, num_keypoints)
+        check_readers(path, posed, num_keypoints)
         _check_boxes(path, posed)
     return coco
 

@@ -9,6 +9,7 @@ from mmengine.dataset import BaseDataset
 from mmpose.registry import DATASETS
 
 from hybridkp.datasets.coco_json import count_labelled, is_labelled, read_annotations, read_detections
+from hybridkp.datasets.landmark_json import pixel_spacing
 from hybridkp.datasets.skeleton import skeleton_metainfo
 from hybridkp.errors import InputError
 
@@ -31,7 +32,8 @@ class CocoKeypoints(BaseDataset):
 
     Crowds, people without labelled keypoints and boxes that are empty within the image are left out, as in
     mmpose. Images are not looked for when the file is read: the transform that loads them says which one is
-    missing. Beside mmpose's keys a sample has ``ann_size``, the image's (h, w) according to the file.
+    missing. Beside mmpose's keys a sample has ``ann_size``, the image's (h, w) according to the file, and, where the
+    file gives it, ``pixel_spacing`` (2,), mm per px along x and y.
 
     Args:
         ann_file: The annotation file, relative to ``data_root``.
@@ -84,6 +86,10 @@ class CocoKeypoints(BaseDataset):
         if coco.get('categories'):
             self._metainfo['CLASSES'] = coco['categories']
         samples = self._detected(coco) if self.bbox_file else self._annotated(coco)
+        spacings = {image['id']: pixel_spacing(image, coco) for image in coco['images']}
+        for sample in samples:
+            if spacings[sample['img_id']]:
+                sample['pixel_spacing'] = np.array(spacings[sample['img_id']])
         if not samples:
             what = (
                 f'a detected person with a score of at least {self.bbox_score_thr}'

@@ -9,6 +9,7 @@ from mmpose.registry import TRANSFORMS
 
 from hybridkp.errors import InputError
 
+COLOR_TYPES = {'color': cv2.IMREAD_COLOR, 'grayscale': cv2.IMREAD_GRAYSCALE}
 JPEG_END, PNG_END = b'\xff\xd9', b'IEND\xaeB`\x82'
 JPEG_MARKER = re.compile(rb'\xff+([^\x00\xff\xd0-\xd7])', re.DOTALL)
 """A marker within a JPEG scan that ends it: neither a stuffed byte nor a restart."""
@@ -16,15 +17,24 @@ JPEG_MARKER = re.compile(rb'\xff+([^\x00\xff\xd0-\xd7])', re.DOTALL)
 
 @TRANSFORMS.register_module()
 class ReadImage(BaseTransform):
-    """Read ``img_path`` into ``img`` (h, w, 3), uint8, BGR, or take the array that ``img`` already is.
+    """Read ``img_path`` into ``img``, uint8, or take the array that ``img`` already is.
 
-    The size of a file's image has to be ``ann_size``, (h, w), where the sample has one. Adds
-    ``img_shape`` and ``ori_shape``, both (h, w).
+    A colour image is (h, w, 3), BGR, a grey one (h, w). The size of a file's image has to be ``ann_size``,
+    (h, w), where the sample has one. Adds ``img_shape`` and ``ori_shape``, both (h, w).
+
+    Args:
+        color_type: ``'color'`` or ``'grayscale'``, as in mmcv's ``LoadImageFromFile``.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputError: the file is no image, is cut short, or does not have the annotated size.
+        ValueError: there is no such colour type.
     """
+
+    def __init__(self, color_type: str = 'color') -> None:
+        if color_type not in COLOR_TYPES:
+            raise ValueError(f'ReadImage: expected color_type as one of {list(COLOR_TYPES)}, got {color_type!r}')
+        self.color_type = color_type
 
     def transform(self, results: dict) -> dict:
         """Add the image and its size to a sample."""
@@ -34,7 +44,7 @@ class ReadImage(BaseTransform):
             results.setdefault('img_path', None)
         else:
             record = f' (annotation {results["id"]})' if 'id' in results else ''
-            results['img'] = read_image(results['img_path'], record)
+            results['img'] = read_image(results['img_path'], record, self.color_type)
             size = results['img'].shape[:2]
             if results.get('ann_size', size) != size:
                 (height, width), (ann_height, ann_width) = size, results['ann_size']
@@ -46,15 +56,16 @@ class ReadImage(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return 'ReadImage()'
+        return f'ReadImage(color_type={self.color_type!r})'
 
 
-def read_image(path: str, record: str = '') -> np.ndarray:
-    """Read an image file as (h, w, 3), uint8, BGR.
+def read_image(path: str, record: str = '', color_type: str = 'color') -> np.ndarray:
+    """Read an image file as (h, w, 3), BGR, or, grey, as (h, w), both uint8.
 
     Args:
         path: The file.
         record: What an error message says after the file's name.
+        color_type: ``'color'`` or ``'grayscale'``.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -67,7 +78,7 @@ def read_image(path: str, record: str = '') -> np.ndarray:
         raise FileNotFoundError(f'{path}{record}: there is no such image file') from error
     if not _is_complete(data):
         raise InputError(f'{path}{record}: expected a complete image, got a file that ends too early')
-    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR) if data else None
+    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), COLOR_TYPES[color_type]) if data else None
     if image is None:
         raise InputError(f'{path}{record}: expected an image, got a file that OpenCV cannot decode')
     return image

@@ -1,5 +1,6 @@
 """Metrics and what is written of an evaluation."""
 
+from hybridkp.evaluation.radial_error import RadialError
 from hybridkp.evaluation.result_file import ResultFile
 
-__all__ = ['ResultFile']
+__all__ = ['RadialError', 'ResultFile']

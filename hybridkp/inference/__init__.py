@@ -1,1 +1,1 @@
-"""What happens to predictions after a model: drawing."""
+"""What happens to predictions after a model: reading, comparing with labels, drawing."""

@@ -10,6 +10,8 @@ from hybridkp.ops.covariance import to_sigmas
 
 _SHIFT = 4
 """OpenCV draws at 1/16 px."""
+_BARS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+"""Lengths in mm that a scale bar may have."""
 
 
 class KeypointCanvas:
@@ -31,6 +33,14 @@ class KeypointCanvas:
             if shown[start] and shown[end]:
                 ends = self._position(keypoints[start]), self._position(keypoints[end])
                 cv2.line(self.image, *ends, (200, 200, 200), 1, cv2.LINE_AA, _SHIFT)
+
+    def errors(self, labels: np.ndarray, keypoints: np.ndarray, shown: np.ndarray, colors: np.ndarray) -> None:
+        """Draw lines from labels (K, 2) to predictions (K, 2), in RGB colours (K, 3)."""
+        for start, end, visible, color in zip(labels, keypoints, shown, colors, strict=True):
+            if visible:
+                ends = self._position(start), self._position(end)
+                for thickness, bgr in ((4, (255, 255, 255)), (2, _bgr(color))):
+                    cv2.line(self.image, *ends, bgr, thickness, cv2.LINE_AA, _SHIFT)
 
     def labels(self, keypoints: np.ndarray, shown: np.ndarray, colors: np.ndarray) -> None:
         """Draw labelled keypoints (K, 2) as crosses, in RGB colours (K, 3)."""
@@ -57,6 +67,23 @@ class KeypointCanvas:
                 for radius, bgr in ((3.5, (255, 255, 255)), (2.5, _bgr(color))):
                     cv2.circle(self.image, center, round(radius * 2**_SHIFT), bgr, -1, cv2.LINE_AA, _SHIFT)
 
+    def name(self, point: np.ndarray, text: str) -> None:
+        """Write a name at the upper right of a point (2,), or at its left where the image ends."""
+        x, y = (coordinate / 2**_SHIFT for coordinate in self._position(point))
+        width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0][0]
+        left = x + 8 if x + 8 + width < self.image.shape[1] else x - 8 - width
+        self._outlined(text, (round(left), max(round(y) - 8, 12)), 0.45)
+
+    def scale_bar(self, spacing: float) -> None:
+        """Draw a bar of at most a fifth of the width, at the lower left, with its length, for a pixel of so many mm."""
+        mm_wide = self.image.shape[1] / self.zoom * spacing
+        length = max((mm for mm in _BARS if mm <= mm_wide / 5), default=_BARS[0])
+        left, bottom = 14, self.image.shape[0] - 14
+        right = left + round(length / spacing * self.zoom)
+        for thickness, bgr in ((5, (0, 0, 0)), (3, (255, 255, 255))):
+            cv2.line(self.image, (left, bottom), (right, bottom), bgr, thickness)
+        self._outlined(f'{length:g} mm', (left, bottom - 8), 0.5)
+
     def caption(self, text: str) -> None:
         """Add a line of text below the image."""
         width = self.image.shape[1]
@@ -64,6 +91,10 @@ class KeypointCanvas:
         scale = min(0.45, 0.45 * (width - 12) / cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0][0])
         cv2.putText(strip, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
         self.image = np.concatenate((self.image, strip))
+
+    def _outlined(self, text: str, place: tuple[int, int], scale: float) -> None:
+        for thickness, bgr in ((3, (0, 0, 0)), (1, (255, 255, 255))):
+            cv2.putText(self.image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, bgr, thickness, cv2.LINE_AA)
 
     def _position(self, point: np.ndarray) -> tuple[int, int]:
         """Return a point's place in 1/16 px of the canvas; pixel centres are integers on both."""

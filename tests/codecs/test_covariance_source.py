@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from hybridkp.codecs import CovarianceSource, FixedCovariance
+from hybridkp.codecs import CovarianceSource, FixedCovariance, IsotropicHeatmap
 
 
 def test_contract_is_abstract():
@@ -26,6 +26,18 @@ def test_relative_width_of_an_input_that_is_no_square():
 def test_width_in_pixels_does_not_depend_on_the_input():
     source = FixedCovariance(sigma=3)
     assert source.variance((128, 128)).item() == source.variance((512, 100)).item() == 9
+
+
+@pytest.mark.parametrize('stride,sides', [(1, {128: 0.75, 256: 1.5, 512: 3}), (4, {128: 3, 256: 3, 512: 3, 1024: 6})])
+def test_rule_of_the_landmark_literature(mmpose_scope, stride, sides):
+    codec = IsotropicHeatmap(relative_sigma=0.00586, stride=stride)
+    for side, sigma in sides.items():
+        assert codec.covariance.variance((side, side)).sqrt().item() == pytest.approx(sigma, rel=1e-3)
+
+
+def test_only_a_relative_width_is_held_above_a_cell():
+    assert FixedCovariance(sigma=1, cell=4).variance((9, 9)).tolist() == [1]
+    assert FixedCovariance(relative_sigma=[0.1, 0.9], cell=4).variance((10, 10)).tolist() == pytest.approx([9, 81])
 
 
 def test_one_width_or_one_each():

@@ -67,12 +67,18 @@ def test_three_index_columns(project):
     assert [a['num_keypoints'] for a in read_deeplabcut(project(text))['annotations']] == [2, 0]
 
 
+def test_the_pixel_spacing_is_that_of_the_whole_set(project):
+    path = project(HEAD + 'labeled-data/film/0.png,1,2,3,4\n')
+    assert 'info' not in read_deeplabcut(path)
+    assert read_deeplabcut(path, pixel_spacing=0.5) == read_deeplabcut(path) | dict(info=dict(pixel_spacing=0.5))
+
+
 def test_an_image_root_of_its_own(project, tmp_path):
     text = HEAD + 'film/0.png,1,2,3,4\n'
     assert read_deeplabcut(project(text))['images'][0]['file_name'] == 'film/0.png'
     other = tmp_path / 'elsewhere.csv'
     other.write_text(text)
-    with pytest.raises(FileNotFoundError, match='film/0.png is in no folder above the table; name the image root'):
+    with pytest.raises(FileNotFoundError, match='film/0.png is in no folder above the labels; name the image root'):
         read_deeplabcut(str(other))
     assert read_deeplabcut(str(other), str(tmp_path / 'labeled-data'))['images'][0]['width'] == 40
 
@@ -113,7 +119,7 @@ def test_missing_files_are_named(project):
     with pytest.raises(FileNotFoundError, match='none.csv: there is no such file'):
         read_deeplabcut('none.csv')
     text = HEAD + 'labeled-data/film/0.png,1,2,3,4\nlabeled-data/film/9.png,1,2,3,4\n'
-    with pytest.raises(FileNotFoundError, match='row 5: there is no frame .*film/9.png'):
+    with pytest.raises(FileNotFoundError, match='row 5: there is no image .*film/9.png'):
         read_deeplabcut(project(text))
 
 

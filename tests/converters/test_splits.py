@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hybridkp.converters.splits import split_coco, split_names
+from hybridkp.converters.splits import fold_coco, fold_names, part_coco, split_coco, split_names
 
 
 def test_splits_are_those_of_random_split():
@@ -32,3 +32,29 @@ def test_splits_share_no_image():
 def test_wrong_fractions(fractions):
     with pytest.raises(ValueError, match='expected'):
         split_names(10, fractions, 0)
+
+
+def test_folds_are_even_and_each_image_is_validated_on_once():
+    coco = dict(images=[dict(id=7 * i) for i in range(11)], annotations=[dict(image_id=7 * i) for i in range(11)])
+    folds = fold_coco(coco, 4, 3)
+    validated = [[image['id'] for image in fold['val']['images']] for fold in folds]
+    assert sorted(sum(validated, [])) == [7 * i for i in range(11)]
+    assert sorted(len(ids) for ids in validated) == [2, 3, 3, 3]
+    for fold, ids in zip(folds, validated, strict=True):
+        trained = [image['id'] for image in fold['train']['images']]
+        assert set(trained) == {7 * i for i in range(11)} - set(ids) and trained == sorted(trained)
+        assert [annotation['image_id'] for annotation in fold['val']['annotations']] == ids
+    assert fold_coco(coco, 4, 3) == folds != fold_coco(coco, 4, 4)
+
+
+@pytest.mark.parametrize('folds', [-1, 0, 1, 12])
+def test_wrong_folds(folds):
+    with pytest.raises(ValueError, match=f'expected 2 folds to 11, one frame in each at least, got {folds}'):
+        fold_names(11, folds, 0)
+
+
+def test_parts_by_hand():
+    coco = dict(images=[dict(id=1), dict(id=2), dict(id=3)], annotations=[dict(image_id=2)], info=dict(a=1))
+    parts = part_coco(coco, ['b', 'a', 'b'])
+    assert parts['b'] == dict(images=[dict(id=1), dict(id=3)], annotations=[], info=dict(a=1))
+    assert parts['a'] == dict(images=[dict(id=2)], annotations=[dict(image_id=2)], info=dict(a=1))

@@ -143,6 +143,9 @@ def test_not_text(tmp_path):
         (['annotations', 0], 5, 'annotation 0 of the list: expected a dict, got a int'),
         (['images', 1, 'id'], 1, 'image 1: expected an id of its own'),
         (['images', 1, 'file_name'], ..., 'image 1 of the list: expected a key "file_name"'),
+        (['images', 1, 'pixel_spacing'], 0, 'image 2: expected a pixel_spacing .* got 0'),
+        (['info'], dict(pixel_spacing=[1, -1]), r'info: expected a pixel_spacing .* got \[1, -1\]'),
+        (['annotations', 0, 'readers'], dict(me=[1, 2, 2]), 'annotation 10: reader me: expected 2 keypoints'),
         (['images', 1, 'height'], 0, r'image 2: expected a width and a height above 0, got \[40, 0\]'),
         (['categories', 0, 'keypoints'], ['nose'], 'category 1: expected 2 keypoint names, got 1'),
         (

@@ -136,3 +136,16 @@ def test_samples_do_not_share_memory():
     coco.get_data_info(0)['keypoints'][:] = 0
     assert coco.get_data_info(0)['dataset_keypoint_weights'].min() == 1
     assert coco.get_data_info(0)['keypoints'].max() > 0
+
+
+def test_pixel_spacing_of_the_image_wins_over_that_of_the_set(tmp_path):
+    images = [dict(id=i, file_name=f'{i}.png', width=20, height=10) for i in range(3)]
+    images[1]['pixel_spacing'], images[2]['pixel_spacing'] = 0.5, [0.25, 0.3]
+    point = dict(category_id=1, bbox=[0, 0, 20, 10], keypoints=[1, 2, 2, 3, 4, 2])
+    annotations = [dict(point, id=i, image_id=i) for i in range(3)]
+    path = tmp_path / 'pairs.json'
+    settings = dict(type='CocoKeypoints', ann_file=str(path), skeleton=PAIR)
+    for info, first in ((dict(pixel_spacing=0.1), [0.1, 0.1]), ({}, None)):
+        path.write_text(json.dumps(dict(info=info, images=images, annotations=annotations)))
+        found = [DATASETS.build(settings).get_data_info(i).get('pixel_spacing') for i in range(3)]
+        assert [None if spacing is None else spacing.tolist() for spacing in found] == [first, [0.5, 0.5], [0.25, 0.3]]

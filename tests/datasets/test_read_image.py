@@ -36,6 +36,16 @@ def test_grey_images_of_many_formats_get_three_channels(tmp_path, suffix):
     assert results['img_shape'] == results['ori_shape'] == (8, 6)
 
 
+@pytest.mark.parametrize('path', [JPEG, PNG])
+def test_grey_reading_has_one_channel(path):
+    grey = ReadImage(color_type='grayscale')(dict(img_path=str(path)))['img']
+    colour = cv2.cvtColor(read_image(str(path)), cv2.COLOR_BGR2GRAY)
+    assert grey.shape == colour.shape and grey.dtype == np.uint8
+    assert np.abs(grey.astype(int) - colour).mean() < 1  # a JPEG's own brightness is rounded once only
+    with pytest.raises(ValueError, match="'grayscale'"):
+        ReadImage(color_type='grey')
+
+
 def test_takes_an_array():
     results = ReadImage()(dict(img=np.zeros((4, 5, 3), np.uint8), ann_size=(9, 9)))
     assert results['img_shape'] == results['ori_shape'] == (4, 5) and results['img_path'] is None

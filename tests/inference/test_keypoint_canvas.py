@@ -61,3 +61,29 @@ def test_a_caption_is_added_below():
     canvas.caption('a long caption that has to be made smaller to fit')
     assert canvas.image.shape == (88, 100, 3)
     assert (canvas.image[64:] < 128).any() and (canvas.image[64:, -5:] == 255).all()
+
+
+def test_errors_are_lines_from_labels_to_predictions():
+    canvas = KeypointCanvas(np.zeros((64, 64, 3), np.uint8))
+    canvas.errors(
+        np.array([[10.0, 30.0]] * 2), np.array([[50.0, 30.0]] * 2), np.array([True, False]), np.tile(RED, (2, 1))
+    )
+    assert all((canvas.image[30, x] == (0, 0, 255)).all() for x in (12, 30, 48))
+    assert not canvas.image[:25].any() and not canvas.image[:, 56:].any()
+
+
+@pytest.mark.parametrize('x', [20.0, 190.0])
+def test_a_name_stays_within_the_image(x):
+    canvas = KeypointCanvas(np.zeros((40, 200, 3), np.uint8))
+    canvas.name(np.array([x, 2.0]), 'a name')
+    written = np.argwhere(canvas.image.max(axis=-1) > 200)
+    assert len(written) > 50 and 1 <= written[:, 1].min() and written[:, 1].max() <= 198 and written[:, 0].min() >= 1
+
+
+@pytest.mark.parametrize('zoom, spacing, length', [(1, 0.1, 100), (0.5, 0.1, 50), (2, 0.5, 200)])
+def test_a_scale_bar_is_as_long_as_it_says(zoom, spacing, length):
+    """An image of 600 px is 60 or 300 mm wide: a fifth holds 10 or 50 mm, which are 100 px before the zoom."""
+    canvas = KeypointCanvas(np.zeros((100, 600, 3), np.uint8), zoom)
+    canvas.scale_bar(spacing)
+    row = canvas.image[-14]
+    assert np.ptp(np.flatnonzero((row == 255).all(axis=-1))) == pytest.approx(length, abs=4)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+MOUSE = Path(__file__).parents[1] / 'data/mirror_mouse'
 MEASURES = ['coco/AP', 'coco/AP .5', 'coco/AP .75', 'coco/AP (M)', 'coco/AP (L)']
 MEASURES += ['coco/AR', 'coco/AR .5', 'coco/AR .75', 'coco/AR (M)', 'coco/AR (L)', 'EPE']
 
@@ -51,6 +53,59 @@ def test_undefined_measure_is_null(load_tool, tmp_path):
     assert written == {'boxes': 'ground truth', 'coco/AP': 0.5, 'coco/AP (M)': None, 'NME': None}
 
 
+@pytest.fixture
+def radial_config(trained, tmp_path):
+    """The tiny config with radial errors in px for a metric."""
+    path = tmp_path / 'radial.py'
+    metric = "test_evaluator = [dict(type='RadialError', unit='px', thresholds=(5, 20), bootstrap=10)]"
+    path.write_text(f'_base_ = {trained.config!r}\n{metric}\n')
+    return path
+
+
+def test_landmarks_have_a_table_of_their_own(radial_config, trained, call, tmp_path):
+    call('test', radial_config, trained.checkpoint, '--work-dir', tmp_path / 'work')
+    rows = [line.split(',') for line in (tmp_path / 'work/landmarks.csv').read_text().splitlines()]
+    written = json.loads((tmp_path / 'work/metrics.json').read_text())
+    assert rows[0] == ['landmark', 'MRE_px', 'SD_px', 'SDR_5px', 'SDR_20px', 'count', 'missing']
+    assert len(rows) == 1 + 17 + 1 and rows[-1][0] == 'all'
+    assert [float(rows[-1][i]) for i in (1, 2, 6)] == pytest.approx(
+        [written[name] for name in ('MRE_px', 'SD_px', 'missing')], rel=1e-5
+    )
+    assert int(rows[-1][5]) + int(rows[-1][6]) == 9 * 17
+    (log,) = (tmp_path / 'work').glob('*/*.log')
+    assert 'radial errors by landmark' in log.read_text()
+
+
+def test_a_table_goes_where_the_config_says(radial_config, trained, call, tmp_path):
+    option = f'test_evaluator.0.csv={tmp_path / "mine.csv"}'
+    call('test', radial_config, trained.checkpoint, '--work-dir', tmp_path / 'work', '--cfg-options', option)
+    assert (tmp_path / 'mine.csv').is_file() and not (tmp_path / 'work/landmarks.csv').exists()
+
+
+def test_pictures_begin_with_the_worst(radial_config, trained, call, tmp_path, capsys):
+    arguments = ('test', radial_config, trained.checkpoint, '--work-dir', tmp_path / 'work', '--show-dir')
+    call(*arguments, tmp_path / 'show', '--show-count', 4)
+    assert f'5 pictures in {tmp_path / "show"}' in capsys.readouterr().out
+    truth = json.loads((MOUSE / 'val.json').read_text())
+    labels = {one['image_id']: np.reshape(one['keypoints'], (17, 3)) for one in truth['annotations']}
+    errors = {}
+    for entry in json.loads((tmp_path / 'show/results.json').read_text()):
+        points, label = np.reshape(entry['keypoints'], (17, 3)), labels[entry['image_id']]
+        errors[entry['image_id']] = np.hypot(*(points - label)[label[:, 2] > 0, :2].T).mean()
+    stems = {image['id']: Path(image['file_name']).stem for image in truth['images']}
+    worst = sorted(errors, key=errors.get, reverse=True)[:4]
+    pictures = sorted(path.name for path in (tmp_path / 'show').glob('*.png'))
+    assert pictures == [*(f'{i:03d}_{stems[image]}.png' for i, image in enumerate(worst, 1)), 'errors.png']
+    with pytest.raises(SystemExit, match=r'error: .*show: expected a folder without pictures of another test'):
+        call(*arguments, tmp_path / 'show')
+
+
+def test_predictions_go_where_out_says(trained, call, tmp_path):
+    arguments = ('--work-dir', tmp_path / 'work', '--out', tmp_path / 'r.json', '--show-dir', tmp_path / 'show')
+    call('test', trained.config, trained.checkpoint, *arguments, '--show-count', 0)
+    assert (tmp_path / 'r.json').is_file() and [p.name for p in (tmp_path / 'show').iterdir()] == ['errors.png']
+
+
 @pytest.fixture(scope='module')
 def coco_config(tmp_path_factory, trained):
     """The tiny model on the bundled COCO images: a config, and a detection file of two boxes, one too unsure."""
@@ -74,7 +129,9 @@ test_evaluator = dict(ann_file={str(annotations)!r})
 
 
 def test_boxes_of_a_detector_are_named(coco_config, trained, call, tmp_path, capsys):
-    call('test', coco_config / 'config.py', trained.checkpoint, '--work-dir', tmp_path, '--out', tmp_path / 'r.json')
+    out = ('--out', tmp_path / 'r.json', '--show-dir', tmp_path / 'show', '--show-count', 2)
+    call('test', coco_config / 'config.py', trained.checkpoint, '--work-dir', tmp_path, *out)
+    assert len(list((tmp_path / 'show').glob('00*_*.png'))) == 2
     boxes = json.loads((tmp_path / 'metrics.json').read_text())['boxes']
     assert boxes == str(coco_config / 'boxes.json')
     assert f'boxes        {boxes}' in capsys.readouterr().out
@@ -84,3 +141,20 @@ def test_boxes_of_a_detector_are_named(coco_config, trained, call, tmp_path, cap
     scores = np.array(entry['keypoints'][2::3])
     expected = 0.9 * scores[scores > 0.2].mean() if (scores > 0.2).any() else 0
     assert entry['score'] == pytest.approx(expected, abs=1e-4)
+
+
+def test_predictions_of_several_checkpoints_are_merged(trained, call, tmp_path):
+    def points(name, *checkpoints):
+        call('test', trained.config, *checkpoints, '--work-dir', tmp_path / name, '--out', tmp_path / f'{name}.json')
+        return np.array([entry['keypoints'] for entry in json.loads((tmp_path / f'{name}.json').read_text())])
+
+    first, last = trained.checkpoint, next(trained.work_dir.glob('best_*.pth'))
+    assert points('same', last, last) == pytest.approx(points('one', last), abs=1e-3)
+    both = points('both', first, last)
+    assert both.shape == (9, 3 * 17) and np.isfinite(both).all()
+
+
+def test_each_of_several_checkpoints_is_checked(trained, call, tmp_path):
+    torch.save(dict(state_dict=dict(a=torch.zeros(1))), tmp_path / 'other.pth')
+    with pytest.raises(SystemExit, match='other.pth is of another model'):
+        call('test', trained.config, trained.checkpoint, tmp_path / 'other.pth', '--work-dir', tmp_path)

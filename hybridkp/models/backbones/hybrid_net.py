@@ -9,6 +9,8 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from hybridkp.models.backbones.residual_block import ResidualBlock
+
 
 class _ChannelAttention(nn.Module):
     """Gate channels by a shared perceptron on their average and their maximum."""
@@ -37,24 +39,6 @@ class _SpatialAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         pooled = torch.cat((x.mean(dim=1, keepdim=True), x.amax(dim=1, keepdim=True)), dim=1)
         return x * torch.sigmoid(self.conv(pooled))
-
-
-class _ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut (He et al. 2016)."""
-
-    def __init__(self, in_channels: int, channels: int, stride: int, norm_cfg: dict):
-        super().__init__()
-        self.conv1 = ConvModule(in_channels, channels, 3, stride=stride, padding=1, norm_cfg=norm_cfg)
-        self.conv2 = ConvModule(channels, channels, 3, padding=1, norm_cfg=norm_cfg, act_cfg=None)
-        same = stride == 1 and in_channels == channels
-        self.shortcut = (
-            nn.Identity()
-            if same
-            else ConvModule(in_channels, channels, 1, stride=stride, norm_cfg=norm_cfg, act_cfg=None)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv2(self.conv1(x)) + self.shortcut(x))
 
 
 class _DenseBlock(nn.Module):
@@ -117,7 +101,7 @@ class HybridNet(BaseModule):
         for i, channels in enumerate(spec['channels']):
             strides = [1 if i == 0 else 2] + [1] * (spec['blocks'][i] - 1)
             widths = [width] + [channels] * (spec['blocks'][i] - 1)
-            blocks = [_ResidualBlock(w, channels, s, norm_cfg) for w, s in zip(widths, strides, strict=True)]
+            blocks = [ResidualBlock(w, channels, s, norm_cfg) for w, s in zip(widths, strides, strict=True)]
             self.stages.append(
                 nn.Sequential(*blocks, _DenseBlock(channels, spec['layers'][i], spec['growth'][i], norm_cfg))
             )

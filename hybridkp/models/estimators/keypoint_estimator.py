@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from mmengine.model import BaseModel
+from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
@@ -66,27 +67,32 @@ class KeypointEstimator(BaseModel):
         if mode == 'loss':
             return self.head.loss(self.extract_feat(inputs), data_samples, self.train_cfg)
         if mode == 'predict':
-            return self._predict(inputs, data_samples)
+            return to_image(self.predict_instances(inputs, data_samples), data_samples)
         raise ValueError(f"mode is 'tensor', 'loss' or 'predict', not {mode!r}")
 
-    def _predict(self, inputs: Tensor, samples: list[PoseDataSample]) -> list[PoseDataSample]:
+    def predict_instances(self, inputs: Tensor, samples: list[PoseDataSample]) -> list[InstanceData]:
+        """Predict one instance a sample, in input px, on the device; see the head's ``predict``."""
         feats = self.extract_feat(inputs)
         if self.test_cfg.get('flip_test', False):
             feats = [feats, self.extract_feat(inputs.flip(-1))]
-        instances = self.head.predict(feats, samples, self.test_cfg)
-        fields = {name: torch.cat([i[name] for i in instances]).detach().cpu().numpy() for name in instances[0].keys()}
-        for index, (pred, sample) in enumerate(zip(instances, samples, strict=True)):
-            for name, values in fields.items():
-                pred.set_field(values[index : index + 1], name)
-            _to_image(pred, sample.metainfo)
-            pred.keypoints_visible = pred.keypoint_scores
-            pred.bboxes = sample.gt_instances.bboxes
-            pred.bbox_scores = sample.gt_instances.bbox_scores
-            sample.pred_instances = pred
-        return samples
+        return self.head.predict(feats, samples, self.test_cfg)
 
 
-def _to_image(pred, metainfo: dict) -> None:
+def to_image(instances: list[InstanceData], samples: list[PoseDataSample]) -> list[PoseDataSample]:
+    """Give each sample its instance as ``pred_instances``, numpy, with points and covariances in image px."""
+    fields = {name: torch.cat([i[name] for i in instances]).detach().cpu().numpy() for name in instances[0].keys()}
+    for index, (pred, sample) in enumerate(zip(instances, samples, strict=True)):
+        for name, values in fields.items():
+            pred.set_field(values[index : index + 1], name)
+        _map_to_image(pred, sample.metainfo)
+        pred.keypoints_visible = pred.keypoint_scores
+        pred.bboxes = sample.gt_instances.bboxes
+        pred.bbox_scores = sample.gt_instances.bbox_scores
+        sample.pred_instances = pred
+    return samples
+
+
+def _map_to_image(pred: InstanceData, metainfo: dict) -> None:
     """Map an instance's points and covariances from input px to image px, in place."""
     scale = np.asarray(metainfo['input_scale']) / np.asarray(metainfo['input_size'])
     corner = np.asarray(metainfo['input_center']) - 0.5 * np.asarray(metainfo['input_scale'])

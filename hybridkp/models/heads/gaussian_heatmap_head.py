@@ -19,29 +19,52 @@ Features = tuple[Tensor, ...]
 class GaussianHeatmapHead(BaseModule):
     """One 1x1 convolution to K heatmaps, trained on and decoded by a `KeypointCodec`.
 
-    Targets are rendered on the device from keypoint labels. Each keypoint's squared error is divided by its target's
-    own sum of squares, so that the loss is 1 for an empty prediction, whatever the map's size and the target's
+    Targets are rendered on the device from keypoint labels. Each keypoint's summed loss is divided by its target's own
+    sum of squares, so that the squared error is 1 for an empty prediction, whatever the map's size and the target's
     width, and a learned width is free to change.
+
+    A head of other layers overrides `_add_layers` and `_logits`.
 
     Args:
         in_channels: channels of the finest feature map.
         num_keypoints: K.
         codec: config of a `KeypointCodec`.
         loss: config of a heatmap loss ``(output, target, weights (B, K)) -> scalar``.
+        sigmoid: whether heatmaps are the logistic function, in float32 at least, of what the convolution returns.
         init_cfg: config of the initialisation.
     """
 
     def __init__(
-        self, in_channels: int, num_keypoints: int, codec: dict, loss: dict, init_cfg: dict | list | None = None
+        self,
+        in_channels: int,
+        num_keypoints: int,
+        codec: dict,
+        loss: dict,
+        sigmoid: bool = False,
+        init_cfg: dict | list | None = None,
     ):
         super().__init__(init_cfg or dict(type='Normal', layer='Conv2d', std=0.001))
         self.codec = KEYPOINT_CODECS.build(dict(codec, num_keypoints=num_keypoints))
         self.loss_module = MODELS.build(loss)
+        self.sigmoid = sigmoid
+        self._add_layers(in_channels, num_keypoints)
+
+    def _add_layers(self, in_channels: int, num_keypoints: int) -> None:
+        """Add the layers that `_logits` runs."""
         self.final_layer = nn.Conv2d(in_channels, num_keypoints, 1)
+
+    def _logits(self, feats: Features) -> list[Tensor]:
+        """Map features to every map (B, K, h, w) that is supervised; the last one predicts."""
+        return [self.final_layer(feats[0])]
+
+    def _heatmaps(self, logits: Tensor) -> Tensor:
+        if not self.sigmoid:
+            return logits
+        return logits.to(torch.promote_types(logits.dtype, torch.float32)).sigmoid()
 
     def forward(self, feats: Features) -> Tensor:
         """Map features, finest first, to heatmaps (B, K, h, w)."""
-        return self.final_layer(feats[0])
+        return self._heatmaps(self._logits(feats)[-1])
 
     def loss(self, feats: Features, samples: list[PoseDataSample], train_cfg: dict | None = None) -> dict[str, Tensor]:
         """Compute the losses, all on the device.
@@ -52,21 +75,36 @@ class GaussianHeatmapHead(BaseModule):
         Returns:
             ``loss_keypoint``, ``loss_covariance`` where the codec learns, and the accuracy ``acc_pose``: the fraction
             of labelled keypoints whose highest cell is within a twentieth of the map's diagonal of the target's.
+
+        Raises:
+            ValueError: if the maps' size is not that of the input over the codec's stride, rounded up.
         """
-        heatmaps = self.forward(feats).float()
-        size = heatmaps.shape[-2:]
+        heatmaps = [self._heatmaps(logits).float() for logits in self._logits(feats)]
+        size = heatmaps[-1].shape[-2:]
         keypoints = torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples])
         weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in samples])
-        width, height = samples[0].metainfo['input_size']
-        covariance = self.codec.target_covariance(keypoints, (int(height), int(width)))
+        width, height = map(int, samples[0].metainfo['input_size'])
+        self._check_size(size, (height, width))
+        covariance = self.codec.target_covariance(keypoints, (height, width))
         targets = self.codec.encode(keypoints, covariance, size)
         energy = self.codec.target_energy(covariance)
-        losses = {'loss_keypoint': self.loss_module(heatmaps, targets, weights * (size.numel() / energy))}
+        weights_of_maps = weights * (size.numel() / energy)
+        terms = [self.loss_module(maps, targets, weights_of_maps) for maps in heatmaps]
+        losses = {'loss_keypoint': torch.stack(terms).mean()}
         penalty = self.codec.penalty()
         if penalty is not None:
             losses['loss_covariance'] = penalty
-        losses['acc_pose'] = _accuracy(heatmaps.detach(), targets.detach(), weights)
+        losses['acc_pose'] = _accuracy(heatmaps[-1].detach(), targets.detach(), weights)
         return losses
+
+    def _check_size(self, size: tuple[int, int], input_size: tuple[int, int]) -> None:
+        stride = self.codec.stride
+        expected = tuple(-(-side // stride) for side in input_size)
+        if tuple(size) != expected:
+            raise ValueError(
+                f'the maps are {tuple(size)} cells (h, w), but an input of {input_size} px has {expected} at the '
+                f"codec's stride of {stride} px"
+            )
 
     def predict(
         self, feats: Features | list[Features], samples: list[PoseDataSample], test_cfg: dict | None = None

@@ -17,16 +17,14 @@ FIXED = dict(type='IsotropicHeatmap', sigma=6.0)
 FLIP_INDICES = [0, 2, 1]
 
 
-def build(codec=FIXED, keypoints=3, channels=8):
-    loss = dict(type='KeypointMSELoss', use_target_weight=True)
-    return MODELS.build(
-        dict(type='GaussianHeatmapHead', in_channels=channels, num_keypoints=keypoints, codec=codec, loss=loss)
-    )
+def build(codec=FIXED, keypoints=3, channels=8, **options):
+    head = dict(type='GaussianHeatmapHead', in_channels=channels, num_keypoints=keypoints, codec=codec)
+    return MODELS.build(dict(head, loss=dict(type='KeypointMSELoss', use_target_weight=True), **options))
 
 
-def passing(codec=FIXED):
-    """A head whose features are its heatmaps."""
-    head = build(codec)
+def passing(codec=FIXED, **options):
+    """A head whose features are its heatmaps, or their logits."""
+    head = build(codec, **options)
     head.final_layer = torch.nn.Identity()
     return head
 
@@ -81,10 +79,11 @@ def test_learned_covariances_are_in_the_loss_and_are_learned(make_samples, gener
     assert all(parameter.grad.any() for parameter in head.parameters())
 
 
+@pytest.mark.parametrize('sigmoid', [False, True])
 @pytest.mark.parametrize('codec', [FIXED, LEARNED])
-def test_a_step_needs_no_value_from_the_device(codec, make_samples):
+def test_a_step_needs_no_value_from_the_device(codec, sigmoid, make_samples):
     """On the device 'meta' there are no values: whatever asks for one raises."""
-    head = build(codec).to('meta')
+    head = build(codec, sigmoid=sigmoid).to('meta')
     with pytest.raises((RuntimeError, NotImplementedError)):
         torch.empty(1, device='meta').item()
     samples = make_samples(torch.empty(2, 3, 2, device='meta'), torch.empty(2, 3, device='meta'), (96, 96))
@@ -102,6 +101,42 @@ def test_loss_under_autocast_is_nearly_the_same(make_samples, generator):
         low = head.loss((feats,), samples)
     assert all(value.dtype == torch.float32 for value in low.values())
     assert low['loss_keypoint'].item() == pytest.approx(exact['loss_keypoint'].item(), rel=0.02)
+
+
+def test_sigmoid_gives_the_same_as_heatmaps_of_probabilities(make_samples, generator):
+    logits = torch.randn(2, 3, 24, 24, generator=generator, requires_grad=True)
+    samples = make_samples(inside(generator), torch.ones(2, 3), (96, 96))
+    head, plain = passing(sigmoid=True), passing()
+    torch.testing.assert_close(head((logits,)), logits.sigmoid())
+    losses = head.loss((logits,), samples)
+    assert losses == plain.loss((logits.sigmoid(),), samples)
+    losses['loss_keypoint'].backward()
+    assert logits.grad.isfinite().all() and logits.grad.any()
+    one, other = head.predict((logits,), flip_samples()), plain.predict((logits.sigmoid(),), flip_samples())
+    assert all(torch.equal(a.keypoints, b.keypoints) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_probabilities_are_computed_in_float32_at_least(dtype, make_samples, generator):
+    logits = torch.tensor([-20.0, -9.0, 0.0, 9.0, 20.0]).expand(2, 3, 24, 5).to(dtype).clone().requires_grad_()
+    head = passing(sigmoid=True)
+    with torch.autocast('cpu', torch.bfloat16):
+        heatmaps = head((logits,))
+        losses = head.loss((logits,), make_samples(inside(generator), torch.ones(2, 3), (20, 96)))
+    assert heatmaps.dtype == torch.promote_types(dtype, torch.float32)
+    torch.testing.assert_close(heatmaps, logits.to(heatmaps.dtype).sigmoid())
+    # float16 and bfloat16 would make a probability of 1 - 1e-4 exactly 1
+    assert (heatmaps[..., 3] < 1).all() and (heatmaps[..., 0] > 0).all()
+    losses['loss_keypoint'].backward()
+    assert losses['loss_keypoint'].dtype == torch.float32 and logits.grad.isfinite().all()
+
+
+def test_codec_of_another_stride_is_refused(make_samples, generator):
+    samples = make_samples(inside(generator), torch.ones(2, 3), (96, 96))
+    with pytest.raises(ValueError, match=r'maps are \(12, 12\) cells .* \(96, 96\) px has \(24, 24\) at .* 4 px'):
+        passing().loss((torch.zeros(2, 3, 12, 12),), samples)
+    rounded_up = make_samples(inside(generator), torch.ones(2, 3), (94, 93))
+    assert passing().loss((torch.zeros(2, 3, 24, 24),), rounded_up)['loss_keypoint'].isfinite()
 
 
 def test_accuracy_by_hand():

@@ -1,0 +1,11 @@
+# Lateral cephalograms of the ISBI 2015 challenge, not bundled: docs/landmarks.md says how to prepare them. Of images
+# 1-150 three quarters to train on, the rest to choose by; images 151-300 (Test1) to test on. The reference is the mean
+# of both readers.
+_base_ = ['radiograph.py', '../skeletons/ceph19.py']
+data_root = 'data/isbi2015/'
+num_keypoints = len(_base_.skeleton.keypoints)
+network = dict(head=dict(num_keypoints=num_keypoints))
+heads = dict(type='CocoKeypoints', data_root=data_root, data_prefix=dict(img='images/'), skeleton=_base_.skeleton)
+train_dataloader = dict(dataset=dict(**heads, ann_file='fold0/train.json'))
+val_dataloader = dict(dataset=dict(**heads, ann_file='fold0/val.json', test_mode=True))
+test_dataloader = dict(dataset=dict(**heads, ann_file='test1.json', test_mode=True))

@@ -1,0 +1,5 @@
+_base_ = 'keypoint_estimator.py'
+model = dict(
+    backbone=dict(type='HRNetSmall', width=32),
+    head=dict(type='MultiScaleHeatmapHead', in_channels=(32, 64, 128, 256), codec=dict(stride=1)),
+)

@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/hrnet_w32.py',
+    '../_base_/datasets/isbi2015_320x256.py',
+    '../_base_/schedules/adamw_landmark.py',
+]
+model = _base_.network

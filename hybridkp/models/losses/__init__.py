@@ -1,0 +1,1 @@
+"""Losses: heatmaps and targets to one number."""

@@ -1,0 +1,1 @@
+"""Preprocessors: images as they are read to what a network takes."""

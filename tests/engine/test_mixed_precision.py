@@ -1,0 +1,41 @@
+"""Mixed precision where there is no GPU."""
+
+import torch
+from mmengine.optim import build_optim_wrapper
+from mmpose.registry import OPTIM_WRAPPERS
+
+from hybridkp.engine import MixedPrecision
+
+
+def wrapped(model, **settings):
+    return MixedPrecision(torch.optim.SGD(model.parameters(), lr=1.0), **settings)
+
+
+def test_is_registered_for_configs(mmpose_scope):
+    assert OPTIM_WRAPPERS.get('MixedPrecision') is MixedPrecision
+    optimizer = dict(type='AdamW', lr=0.1)
+    wrapper = build_optim_wrapper(torch.nn.Linear(2, 2), dict(type='MixedPrecision', optimizer=optimizer))
+    assert isinstance(wrapper, MixedPrecision)
+
+
+def test_forward_in_bfloat16_weights_and_gradients_in_float32():
+    model = torch.nn.Linear(4, 2)
+    wrapper, before = wrapped(model), model.weight.detach().clone()
+    with wrapper.optim_context(model):
+        out = model(torch.randn(3, 4))
+        assert out.dtype == torch.bfloat16
+    wrapper.update_params(out.float().square().mean())
+    assert model.weight.dtype == torch.float32 and (model.weight != before).any()
+    assert model(torch.randn(3, 4)).dtype == torch.float32
+
+
+def test_accumulates_and_clips():
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(model.weight)
+    wrapper = wrapped(model, accumulative_counts=2, clip_grad=dict(max_norm=0.5))
+    for _ in range(2):
+        with wrapper.optim_context(model):
+            loss = 8 * model(torch.ones(1, 1)).float().sum()
+        assert (model.weight == 0).all()
+        wrapper.update_params(loss)
+    torch.testing.assert_close(model.weight.detach(), torch.tensor([[-0.5]]), atol=1e-5, rtol=0)
