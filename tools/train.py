@@ -18,7 +18,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--resume', nargs='?', const='auto', help="go on from a checkpoint; without a path, from the work dir's newest"
     )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs a GPU)')
+    parser.add_argument('--amp', action='store_true', help='mixed precision in bfloat16')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
     parser.add_argument('--progress', action='store_true', help='a progress bar on standard error instead of the log')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
@@ -29,11 +29,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 def apply_options(cfg: Config, args: argparse.Namespace) -> None:
     """Write the command line's wishes into the config."""
     if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        cfg.optim_wrapper.type = 'MixedPrecision'
     if cfg.optim_wrapper.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available():
-        asks = '--amp' if args.amp else f'{args.config}: AmpOptimWrapper'
-        raise InputError(f'{asks} needs a GPU, and torch sees none here')
+        raise InputError(
+            f'{args.config}: AmpOptimWrapper needs a GPU, and torch sees none here; MixedPrecision runs everywhere'
+        )
     if args.auto_scale_lr:
         if 'auto_scale_lr' not in cfg:
             raise InputError(f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...)')

@@ -33,7 +33,8 @@ class CocoKeypoints(BaseDataset):
     Crowds, people without labelled keypoints and boxes that are empty within the image are left out, as in
     mmpose. Images are not looked for when the file is read: the transform that loads them says which one is
     missing. Beside mmpose's keys a sample has ``ann_size``, the image's (h, w) according to the file, and, where the
-    file gives it, ``pixel_spacing`` (2,), mm per px along x and y.
+    file gives them, ``pixel_spacing`` (2,), mm per px along x and y, and ``reader_keypoints`` (R, K, 2) in px with
+    ``reader_keypoints_visible`` (R, K), what each of several readers marked.
 
     Args:
         ann_file: The annotation file, relative to ``data_root``.
@@ -133,17 +134,21 @@ class CocoKeypoints(BaseDataset):
         if (bbox[0, 2:] <= bbox[0, :2]).any() or points[..., :2].max() <= 0:
             return None
         area = annotation.get('area', max(0.53 * float(np.prod(bbox[0, 2:] - bbox[0, :2])), 1.0))
-        return self._located(image) | dict(
-            bbox=bbox,
-            bbox_score=np.ones(1, dtype=np.float32),
-            keypoints=points[..., :2],
-            keypoints_visible=np.minimum(points[..., 2], 1),
-            num_keypoints=count_labelled(annotation),
-            area=np.array(area, dtype=np.float32),
-            iscrowd=annotation.get('iscrowd', 0),
-            id=annotation['id'],
-            category_id=np.array(annotation['category_id']),
-            raw_ann_info=annotation,
+        return (
+            self._located(image)
+            | _read_by_several(annotation)
+            | dict(
+                bbox=bbox,
+                bbox_score=np.ones(1, dtype=np.float32),
+                keypoints=points[..., :2],
+                keypoints_visible=np.minimum(points[..., 2], 1),
+                num_keypoints=count_labelled(annotation),
+                area=np.array(area, dtype=np.float32),
+                iscrowd=annotation.get('iscrowd', 0),
+                id=annotation['id'],
+                category_id=np.array(annotation['category_id']),
+                raw_ann_info=annotation,
+            )
         )
 
     def _detected(self, coco: dict) -> list[dict]:
@@ -173,3 +178,12 @@ class CocoKeypoints(BaseDataset):
             img_path=osp.join(self.data_prefix['img'], image['file_name']),
             ann_size=(image['height'], image['width']),
         )
+
+
+def _read_by_several(annotation: dict) -> dict:
+    """Give what each reader marked, where there are several."""
+    if not annotation.get('readers'):
+        return {}
+    points = np.array(list(annotation['readers'].values()), dtype=np.float32)
+    points = points.reshape(len(points), -1, 3)
+    return dict(reader_keypoints=points[..., :2], reader_keypoints_visible=np.minimum(points[..., 2], 1))

@@ -149,3 +149,18 @@ def test_pixel_spacing_of_the_image_wins_over_that_of_the_set(tmp_path):
         path.write_text(json.dumps(dict(info=info, images=images, annotations=annotations)))
         found = [DATASETS.build(settings).get_data_info(i).get('pixel_spacing') for i in range(3)]
         assert [None if spacing is None else spacing.tolist() for spacing in found] == [first, [0.5, 0.5], [0.25, 0.3]]
+
+
+def test_points_of_several_readers(tmp_path):
+    image = dict(id=1, file_name='1.png', width=20, height=10)
+    readers = dict(junior=[0, 1, 2, 0, 0, 0], senior=[2, 3, 2, 3, 4, 2])
+    annotation = dict(id=1, image_id=1, category_id=1, bbox=[0, 0, 20, 10], keypoints=[1, 2, 2, 3, 4, 2])
+    path = tmp_path / 'pairs.json'
+    for more, count in ((dict(readers=readers), 2), ({}, None)):
+        path.write_text(json.dumps(dict(images=[image], annotations=[annotation | more])))
+        sample = DATASETS.build(dict(type='CocoKeypoints', ann_file=str(path), skeleton=PAIR)).get_data_info(0)
+        assert ('reader_keypoints' in sample) == bool(count)
+        assert sample['keypoints'].tolist() == [[[1, 2], [3, 4]]]
+        if count:
+            assert sample['reader_keypoints'].tolist() == [[[0, 1], [0, 0]], [[2, 3], [3, 4]]]
+            assert sample['reader_keypoints_visible'].tolist() == [[1, 0], [1, 1]]

@@ -128,8 +128,7 @@ def test_image_is_damaged(damage, workers, images, refuse, tiny, tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
-def test_mixed_precision_without_a_gpu(refuse, trained):
-    assert '--amp needs a GPU' in refuse('train', trained.config, '--amp')
+def test_half_precision_without_a_gpu(refuse, trained):
     options = ('--cfg-options', 'optim_wrapper.type=AmpOptimWrapper')
     assert 'tiny.py: AmpOptimWrapper needs a GPU' in refuse('train', trained.config, *options)
 

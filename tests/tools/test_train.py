@@ -35,6 +35,13 @@ def test_same_seed_gives_the_same_numbers(trained, tiny, call, tmp_path):
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
 
 
+def test_mixed_precision_trains_on_every_device(trained, tiny, call, tmp_path):
+    options = ('--amp', '--cfg-options', 'train_cfg.max_epochs=1')
+    call('train', tiny(tmp_path), '--work-dir', tmp_path / 'work', *options)
+    mixed, full = (scalars(folder)[0]['loss'] for folder in (tmp_path / 'work', trained.work_dir))
+    assert mixed != full and mixed == pytest.approx(full, rel=0.02)
+
+
 def test_another_seed_gives_others(trained, tiny, call, tmp_path):
     options = ('--cfg-options', 'randomness.seed=1', 'train_cfg.max_epochs=1')
     call('train', tiny(tmp_path), '--work-dir', tmp_path / 'work', *options)

@@ -10,14 +10,17 @@ network = dict(
 )
 three_channels = dict(data_preprocessor=dict(_delete_=True, type='GreyPreprocessor', channels=3), backbone=dict())
 read = [dict(type='ReadImage', color_type='grayscale'), dict(type='GetBBoxCenterScale', padding=1.0)]
-augment = dict(
-    type='RandomBBoxTransform',
-    shift_prob=1.0,
-    shift_factor=0.05,
-    scale_factor=(0.9, 1.1),
-    rotate_prob=1.0,
-    rotate_factor=10,
-)
+augment = [
+    dict(type='MixReaders'),
+    dict(
+        type='RandomBBoxTransform',
+        shift_prob=1.0,
+        shift_factor=0.05,
+        scale_factor=(0.9, 1.1),
+        rotate_prob=1.0,
+        rotate_factor=10,
+    ),
+]
 distort = [dict(type='ElasticDeformation'), dict(type='GammaNoise')]
 meta = ('id', 'img_id', 'img_path', 'category_id', 'ori_shape', 'input_size', 'input_center', 'input_scale')
 pack = [dict(type='KeypointLabels'), dict(type='PackPoseInputs', meta_keys=(*meta, 'pixel_spacing'))]

@@ -1,0 +1,137 @@
+"""The way of docs/landmarks.md: from images and two readers' CSV files to a table in mm and pictures."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+BASES = {
+    'skeletons/triangle.py': """
+skeleton = dict(
+    name='triangle', keypoints=['top', 'left', 'right'], flip_pairs=[], links=[('top', 'left')], sigmas=[0.01] * 3)
+""",
+    'datasets/triangles.py': """
+_base_ = [{radiograph!r}, '../skeletons/triangle.py']
+data_root = {root!r}
+num_keypoints = len(_base_.skeleton.keypoints)
+network = dict(head=dict(num_keypoints=num_keypoints))
+input_size = (64, 96)
+crop = [dict(type='SmoothDownscale', input_size=input_size), dict(type='TopdownAffine', input_size=input_size)]
+augmented = [*_base_.read, *_base_.augment, *crop, *_base_.distort, *_base_.pack]
+evaluate = [*_base_.read, *crop, *_base_.pack]
+images = dict(
+    type='CocoKeypoints', data_root=data_root, data_prefix=dict(img='images/'), skeleton=_base_.skeleton)
+loader = dict(num_workers=0, persistent_workers=False)
+train_dataloader = dict(**loader, dataset=dict(**images, ann_file='fold0/train.json', pipeline=augmented))
+val_dataloader = dict(
+    **loader, dataset=dict(**images, ann_file='fold0/val.json', test_mode=True, pipeline=evaluate))
+test_dataloader = dict(dataset=dict(**images, ann_file='test.json', test_mode=True, pipeline=evaluate))
+""",
+}
+EXPERIMENT = """
+_base_ = [{hybridnet!r}, '../_base_/datasets/triangles.py', {schedule!r}]
+model = _base_.network
+train_cfg = dict(max_epochs=4, val_interval=1)
+default_hooks = dict(checkpoint=dict(interval=1), early_stopping=dict(patience=1, min_delta=1e9))
+"""
+
+
+@pytest.fixture(scope='module')
+def labelled(tmp_path_factory):
+    """Sixteen grey images of triangles, and a CSV of each of two readers, one landmark missing."""
+    folder = tmp_path_factory.mktemp('triangles')
+    (folder / 'images').mkdir()
+    rng = np.random.default_rng(0)
+    rows = {'junior': [], 'senior': []}
+    for i in range(16):
+        image = rng.integers(0, 60, (120, 80), np.uint8)
+        corners = np.array([[40, 30], [20, 90], [60, 90]]) + rng.normal(0, 4, (3, 2))
+        cv2.fillPoly(image, [corners.round().astype(np.int32)], 200)
+        cv2.imwrite(str(folder / f'images/{i:02d}.png'), image)
+        for name, shift in (('junior', -0.5), ('senior', 0.5)):
+            cells = [f'{value:.3f}' for value in (corners + shift).ravel()]
+            rows[name].append([f'{i:02d}.png', *(['', ''] if i == 0 else cells[:2]), *cells[2:]])
+    for name, lines in rows.items():
+        with open(folder / f'{name}.csv', 'w', newline='') as file:
+            names = [f'{landmark}_{axis}' for landmark in ('top', 'left', 'right') for axis in 'xy']
+            csv.writer(file).writerows([['image', *names], *lines])
+    return folder
+
+
+@pytest.fixture(scope='module')
+def converted(labelled, call):
+    options = ('--image-root', labelled / 'images', '--pixel-spacing', '0.5', '--split', 'train=0.75,test=0.25')
+    readers = (labelled / 'junior.csv', labelled / 'senior.csv')
+    call('convert_labels', 'csv', *readers, labelled, *options, '--folds', '3')
+    return labelled
+
+
+@pytest.fixture(scope='module')
+def experiment(converted):
+    from pathlib import Path
+
+    bases = Path(__file__).parents[2] / 'configs/_base_'
+    paths = dict(
+        radiograph=str(bases / 'datasets/radiograph.py'),
+        hybridnet=str(bases / 'models/hybridnet_s.py'),
+        schedule=str(bases / 'schedules/adamw_landmark.py'),
+        root=str(converted) + '/',
+    )
+    for name, text in {**{f'_base_/{k}': v for k, v in BASES.items()}, 'landmark/tiny.py': EXPERIMENT}.items():
+        path = converted / 'configs' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.format(**paths) if '!r}' in text else text)
+    return converted / 'configs/landmark/tiny.py'
+
+
+@pytest.fixture(scope='module')
+def finished(experiment, call, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('work')
+    call('train', experiment, '--work-dir', work_dir)
+    (best,) = work_dir.glob('best_MRE_mm_*.pth')
+    call('test', experiment, best, '--work-dir', work_dir, '--show-dir', work_dir / 'pictures')
+    return work_dir
+
+
+def test_splits_and_folds(converted):
+    files = {name: json.loads((converted / f'{name}.json').read_text()) for name in ('train', 'test', 'fold0/val')}
+    assert [len(file['images']) for file in files.values()] == [12, 4, 4]
+    annotations = [annotation for name in ('train', 'test') for annotation in files[name]['annotations']]
+    assert all(set(annotation['readers']) == {'junior', 'senior'} for annotation in annotations)
+    assert sum(annotation['num_keypoints'] for annotation in annotations) == 16 * 3 - 1
+
+
+def test_best_is_by_millimetres_and_training_stops_early(finished):
+    log = next(finished.glob('*/*.log')).read_text()
+    assert 'the metric reached convergence' in log or 'Early' in log or 'early' in log
+    assert 'Epoch(train)   [4]' not in log and 'Epoch(train) [4]' not in log
+    assert 'landmark  MRE_mm' in log
+
+
+def test_table_in_millimetres(finished):
+    metrics = json.loads((finished / 'metrics.json').read_text())
+    assert metrics['MRE_mm'] == pytest.approx(0.5 * metrics['MRE_px'], rel=1e-5)
+    assert metrics['MRE_mm_low'] <= metrics['MRE_mm'] <= metrics['MRE_mm_high']
+    with open(finished / 'landmarks.csv') as file:
+        table = list(csv.DictReader(file))
+    assert [row['landmark'] for row in table] == ['top', 'left', 'right', 'all']
+    assert sum(int(row['missing']) for row in table[:3]) == metrics['missing'] <= 1
+
+
+def test_pictures_begin_with_the_worst_case(finished):
+    names = sorted(path.name for path in (finished / 'pictures').iterdir())
+    assert len([name for name in names if name[:3].isdigit()]) == 4
+    assert {'errors.png', 'results.json'} <= set(names)
+
+
+def test_averaged_weights_are_what_is_tested_and_a_run_goes_on(finished, experiment, call):
+    import torch
+
+    content = torch.load(next(finished.glob('epoch_*.pth')), map_location='cpu', weights_only=False)
+    ours, other = content['state_dict'], content['ema_state_dict']
+    name = next(name for name in ours if name.endswith('conv.weight'))
+    assert not torch.equal(ours[name], other[f'module.{name}'])
+    call('train', experiment, '--work-dir', finished, '--resume', '--cfg-options', 'train_cfg.max_epochs=3')
+    assert (finished / 'epoch_3.pth').is_file()
