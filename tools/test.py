@@ -19,7 +19,7 @@ from hybridkp.engine.launch import build_runner, explain_errors, load_config, ru
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='the config file')
-    parser.add_argument('checkpoint', nargs='+', help='the checkpoint file; of several the predictions are merged')
+    parser.add_argument('checkpoint', nargs='+', help='the checkpoint file; the heatmaps of several are averaged')
     parser.add_argument(
         '--work-dir',
         help='where the log, metrics.json and, of radial errors, landmarks.csv go; default work_dirs/NAME_OF_CONFIG',

@@ -16,12 +16,12 @@ augment = [
         type='RandomBBoxTransform',
         shift_prob=1.0,
         shift_factor=0.05,
-        scale_factor=(0.9, 1.1),
+        scale_factor=(0.85, 1.15),
         rotate_prob=1.0,
-        rotate_factor=10,
+        rotate_factor=15,
     ),
 ]
-distort = [dict(type='ElasticDeformation'), dict(type='GammaNoise')]
+distort = [dict(type='ElasticDeformation', magnitude=0.015), dict(type='GammaNoise')]
 meta = ('id', 'img_id', 'img_path', 'category_id', 'ori_shape', 'input_size', 'input_center', 'input_scale')
 pack = [dict(type='KeypointLabels'), dict(type='PackPoseInputs', meta_keys=(*meta, 'pixel_spacing'))]
 val_evaluator = dict(type='RadialError')
@@ -29,5 +29,5 @@ test_evaluator = val_evaluator
 default_hooks = dict(
     checkpoint=dict(save_best='MRE_mm', rule='less', interval=10),
     early_stopping=dict(type='EarlyStoppingHook', monitor='MRE_mm', rule='less', patience=10),
-    average=dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.01, update_buffers=True),
+    average=dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.01, gamma=100, update_buffers=True),
 )

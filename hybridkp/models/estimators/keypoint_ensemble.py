@@ -4,24 +4,22 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModel
-from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from hybridkp.models.estimators.keypoint_estimator import to_image
-from hybridkp.ops.covariance import merge
 
 
 @MODELS.register_module()
 class KeypointEnsemble(BaseModel):
-    """Estimators trained apart, for instance from several seeds, whose predictions are merged.
+    """Estimators of one kind trained apart, for instance from several seeds, whose heatmaps are averaged.
 
-    Points are averaged with the scores as weights, where they agree; the covariance is the second moment of all about
-    the result, so that disagreement makes it wider (see `ops.covariance.merge`).
+    The mean is decoded as a single network's heatmaps are: where the members put a keypoint at different places it is
+    wider, and so is the covariance.
 
     Args:
-        members: configs of the estimators, which all take the same input.
+        members: configs of the estimators, whose heatmaps are of one size; the first one's head decodes.
         data_preprocessor: config of the preprocessor that they share.
 
     Raises:
@@ -49,16 +47,12 @@ class KeypointEnsemble(BaseModel):
         if mode == 'tensor':
             return torch.stack([member(inputs) for member in self.members]).mean(dim=0)
         if mode == 'predict':
-            views = [member.predict_instances(inputs, data_samples) for member in self.members]
-            return to_image([_merged(instances) for instances in zip(*views, strict=True)], data_samples)
+            views = zip(*(self._views(member, inputs) for member in self.members), strict=True)
+            mean = [torch.stack(heatmaps).mean(dim=0) for heatmaps in views]
+            return to_image(self.members[0].head.decode(mean, data_samples), data_samples)
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: the members are trained one by one")
 
-
-def _merged(instances: Sequence[InstanceData]) -> InstanceData:
-    """Merge what the members say of one instance."""
-    points, scores, covariances = (
-        torch.stack([instance[name] for instance in instances])
-        for name in ('keypoints', 'keypoint_scores', 'keypoint_covariances')
-    )
-    points, covariances = merge(points, covariances, scores)
-    return InstanceData(keypoints=points, keypoint_scores=scores.mean(dim=0), keypoint_covariances=covariances)
+    @staticmethod
+    def _views(member: nn.Module, inputs: Tensor) -> list[Tensor]:
+        """Give a member's heatmaps of the images and, for the flip test, those of the mirrored images."""
+        return [member.head(feats) for feats in member.views(inputs)]

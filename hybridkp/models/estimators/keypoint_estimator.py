@@ -67,15 +67,18 @@ class KeypointEstimator(BaseModel):
         if mode == 'loss':
             return self.head.loss(self.extract_feat(inputs), data_samples, self.train_cfg)
         if mode == 'predict':
-            return to_image(self.predict_instances(inputs, data_samples), data_samples)
+            return self._predict(inputs, data_samples)
         raise ValueError(f"mode is 'tensor', 'loss' or 'predict', not {mode!r}")
 
-    def predict_instances(self, inputs: Tensor, samples: list[PoseDataSample]) -> list[InstanceData]:
-        """Predict one instance a sample, in input px, on the device; see the head's ``predict``."""
-        feats = self.extract_feat(inputs)
-        if self.test_cfg.get('flip_test', False):
-            feats = [feats, self.extract_feat(inputs.flip(-1))]
-        return self.head.predict(feats, samples, self.test_cfg)
+    def views(self, inputs: Tensor) -> list[tuple[Tensor, ...]]:
+        """Give the features of preprocessed images and, for the flip test, those of the mirrored images."""
+        mirrored = [inputs.flip(-1)] if self.test_cfg.get('flip_test', False) else []
+        return [self.extract_feat(view) for view in (inputs, *mirrored)]
+
+    def _predict(self, inputs: Tensor, samples: list[PoseDataSample]) -> list[PoseDataSample]:
+        views = self.views(inputs)
+        feats = views if len(views) > 1 else views[0]
+        return to_image(self.head.predict(feats, samples, self.test_cfg), samples)
 
 
 def to_image(instances: list[InstanceData], samples: list[PoseDataSample]) -> list[PoseDataSample]:

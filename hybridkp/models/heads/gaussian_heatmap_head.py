@@ -119,21 +119,28 @@ class GaussianHeatmapHead(BaseModule):
             Instances with ``keypoints`` (1, K, 2) px, ``keypoint_scores`` (1, K) and ``keypoint_covariances``
             (1, K, 2, 2) px^2.
         """
-        if (test_cfg or {}).get('flip_test', False):
-            flip_indices = samples[0].metainfo['flip_indices']
-            keypoints, scores, covariances = self._predict_flipped(*feats, list(flip_indices))
+        views = feats if (test_cfg or {}).get('flip_test', False) else [feats]
+        return self.decode([self.forward(view) for view in views], samples)
+
+    def decode(self, views: list[Tensor], samples: list[PoseDataSample]) -> list[InstanceData]:
+        """Decode heatmaps (B, K, h, w) of the images and, for the flip test, those of the mirrored images.
+
+        Returns what `predict` returns.
+        """
+        if len(views) == 1:
+            keypoints, scores, covariances = self.codec.decode(views[0])
         else:
-            keypoints, scores, covariances = self.codec.decode(self.forward(feats))
+            keypoints, scores, covariances = self._decode_both(*views, list(samples[0].metainfo['flip_indices']))
         return [
             InstanceData(keypoints=k[None], keypoint_scores=s[None], keypoint_covariances=c[None])
             for k, s, c in zip(keypoints, scores, covariances, strict=True)
         ]
 
-    def _predict_flipped(self, feats: Features, mirrored: Features, flip_indices: list[int]) -> tuple[Tensor, ...]:
+    def _decode_both(self, heatmaps: Tensor, mirrored: Tensor, flip_indices: list[int]) -> tuple[Tensor, ...]:
         """Decode both views and merge them: points (B, K, 2), scores (B, K), covariances (B, K, 2, 2)."""
-        views = [self.forward(feats), self.forward(mirrored)[:, flip_indices]]
-        (points, scores, covariances), (points2, scores2, covariances2) = (self.codec.decode(view) for view in views)
-        right = views[0].shape[-1] * self.codec.stride - 1
+        points, scores, covariances = self.codec.decode(heatmaps)
+        points2, scores2, covariances2 = self.codec.decode(mirrored[:, flip_indices])
+        right = heatmaps.shape[-1] * self.codec.stride - 1
         points2 = torch.stack((right - points2[..., 0], points2[..., 1]), dim=-1)
         scores = torch.stack((scores, scores2))
         points, covariances = merge(

@@ -6,8 +6,6 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
-from hybridkp.ops.covariance import merge
-
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 MEMBER = dict(
     type='KeypointEstimator',
@@ -53,17 +51,31 @@ def test_members_that_agree_predict_what_one_predicts():
             assert together[name] == pytest.approx(alone[name], rel=1e-4, abs=1e-4)
 
 
-def test_predictions_are_merged_in_image_pixels():
+@pytest.mark.parametrize('flip_test', [False, True])
+def test_the_mean_of_the_heatmaps_is_decoded(flip_test):
     model, images = build(2), torch.randn(1, 3, 96, 64)
-    (together,), *alone = (predict(part, images) for part in (model, *model.members))
-    stacked = [
-        torch.stack([torch.as_tensor(one[name]) for (one,) in alone])
-        for name in ('keypoints', 'keypoint_covariances', 'keypoint_scores')
-    ]
-    points, covariances = merge(*stacked)  # merging and scaling to the image commute
-    assert together.keypoints == pytest.approx(points.numpy(), abs=1e-3)
-    assert together.keypoint_covariances == pytest.approx(covariances.numpy(), rel=1e-3, abs=1e-3)
-    assert together.keypoint_scores == pytest.approx(stacked[2].mean(dim=0).numpy())
+    for member in model.members:
+        member.test_cfg = dict(flip_test=flip_test)
+    (together,) = predict(model, images)
+    head = model.members[0].head
+    with torch.no_grad():
+        views = [model(view) for view in ([images, images.flip(-1)] if flip_test else [images])]
+        (expected,) = head.decode(views, make_tests(1))
+    corner = torch.tensor([50 - 16, 40 - 24])  # the input is twice as large as its part of the image
+    assert together.keypoints == pytest.approx((expected.keypoints / 2 + corner).numpy(), abs=1e-3)
+    assert together.keypoint_covariances == pytest.approx(expected.keypoint_covariances.numpy() / 4, rel=1e-4)
+    assert together.keypoint_scores == pytest.approx(expected.keypoint_scores.numpy())
+
+
+def test_members_that_disagree_are_less_certain():
+    model = build(2)
+    head = model.members[0].head
+    points = torch.tensor([[[20.0, 40.0]] * 3])
+    covariance = head.codec.target_covariance(points, (96, 64))
+    maps = [head.codec.encode(points + shift, covariance, (24, 16)) for shift in (0, 3)]
+    (alone,), (together,) = (head.decode([view], make_tests(1)) for view in (maps[0], (maps[0] + maps[1]) / 2))
+    torch.testing.assert_close(together.keypoints[0], points[0] + 1.5, atol=0.1, rtol=0)
+    assert (together.keypoint_covariances.det() > 1.05 * alone.keypoint_covariances.det()).all()
 
 
 def test_heatmaps_are_averaged():
