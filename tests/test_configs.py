@@ -158,6 +158,28 @@ def test_sizes_of_coco_differ_in_the_size_only(path):
     assert different and all('input_size' in key for key in different)
 
 
+@pytest.mark.parametrize(
+    'path', [path for path in EXPERIMENTS if re.search(r'_isbi2015_\d+x\d+$', path.stem)], ids=by_name
+)
+def test_sizes_of_radiographs_differ_in_size_and_batch_only(path):
+    other = path.with_name(SIZE.sub('_320x256', path.name))
+    ours, theirs = (dict(leaves(Config.fromfile(file).to_dict())) for file in (path, other))
+    assert set(ours) == set(theirs)
+    different = {key for key in ours if ours[key] != theirs[key]}
+    assert all('input_size' in key or key == ('train_dataloader', 'batch_size') for key in different)
+    assert bool(different) == (path != other)
+
+
+def test_no_radiograph_is_mirrored_or_turned_by_quarters():
+    paths = [path for path in EXPERIMENTS if path.parent.name == 'landmark']
+    assert len(paths) > 35
+    for path in paths:
+        cfg = Config.fromfile(path)
+        steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
+        assert 'RandomFlip' not in steps and steps['RandomBBoxTransform'].rotate_factor <= 20
+        assert not cfg.model.test_cfg.flip_test
+
+
 def test_forward_has_the_right_shape(cfg, path):
     height, width = input_size(cfg.train_dataloader.dataset.pipeline)
     with torch.device('meta'):

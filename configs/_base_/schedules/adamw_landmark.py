@@ -1,7 +1,7 @@
 # For a few hundred images: warm-up, mixed precision, and a learning rate that follows the batch's size.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=100, val_interval=5)
 optim_wrapper = dict(
-    type='MixedPrecision', optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01), clip_grad=dict(max_norm=1.0)
+    type='MixedPrecision', optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05), clip_grad=dict(max_norm=1.0)
 )
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=5, start_factor=0.05, by_epoch=True, convert_to_iter_based=True),

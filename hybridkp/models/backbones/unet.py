@@ -35,9 +35,9 @@ class UNet(BaseModule):
 
     def __init__(
         self,
-        channels: Sequence[int] = (32, 48, 96, 160, 256),
-        blocks: Sequence[int] = (1, 1, 2, 2, 2),
-        decoder_channels: Sequence[int] = (160, 96, 64, 48),
+        channels: Sequence[int] = (32, 48, 96, 160, 224, 224),
+        blocks: Sequence[int] = (1, 1, 2, 2, 2, 2),
+        decoder_channels: Sequence[int] = (192, 160, 96, 64, 48),
         in_channels: int = 3,
         stem_stride: int = 2,
         norm_cfg: dict | None = None,

@@ -11,8 +11,8 @@ SMALL = dict(channels=(4, 6, 8), blocks=(1, 2, 1), decoder_channels=(6, 5))
 
 
 def test_default_by_count():
-    assert sum(p.numel() for p in UNet().parameters()) == 4_328_992
-    assert sum(p.numel() for p in UNet(in_channels=1).parameters()) == 4_328_992 - 2 * 32 * 49
+    assert sum(p.numel() for p in UNet().parameters()) == 6_403_872
+    assert sum(p.numel() for p in UNet(in_channels=1).parameters()) == 6_403_872 - 2 * 32 * 49
 
 
 @pytest.mark.parametrize('stride', [1, 2])
