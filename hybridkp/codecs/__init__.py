@@ -6,6 +6,7 @@ from hybridkp.codecs.covariance_source import CovarianceSource
 from hybridkp.codecs.fixed_covariance import FixedCovariance
 from hybridkp.codecs.isotropic_heatmap import IsotropicHeatmap
 from hybridkp.codecs.learned_covariance import LearnedCovariance
+from hybridkp.codecs.target_context import TargetContext
 
 __all__ = [
     'AnisotropicHeatmap',
@@ -14,4 +15,5 @@ __all__ = [
     'IsotropicHeatmap',
     'KeypointCodec',
     'LearnedCovariance',
+    'TargetContext',
 ]

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from hybridkp.codecs.base import KeypointCodec
 from hybridkp.codecs.mmpose_protocol import MMPoseProtocol
+from hybridkp.codecs.target_context import TargetContext
 from hybridkp.ops.gaussian import gaussian_energy, render_gaussians
 from hybridkp.ops.peaks import fit_peaks
 
@@ -45,9 +46,11 @@ class AnisotropicHeatmap(MMPoseProtocol, KeypointCodec):
         self.input_size = input_size
         self.pixel_offset = pixel_offset
 
-    def target_covariance(self, keypoints: Tensor, input_size: tuple[int, int]) -> Tensor:
+    def target_covariance(
+        self, keypoints: Tensor, input_size: tuple[int, int], context: TargetContext | None = None
+    ) -> Tensor:
         """Return the targets' covariances (B, K, 2, 2) in px^2 for keypoints (B, K, 2) of an input of (H, W) px."""
-        return self.covariance(keypoints, input_size)
+        return self.covariance(keypoints, input_size, context)
 
     def encode(
         self,

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from hybridkp.codecs.target_context import TargetContext
+
 
 class KeypointCodec(nn.Module, ABC):
     """Translate keypoints in input pixels to what a network regresses, and back.
@@ -13,7 +15,9 @@ class KeypointCodec(nn.Module, ABC):
     """
 
     @abstractmethod
-    def target_covariance(self, keypoints: Tensor, input_size: tuple[int, int]) -> Tensor:
+    def target_covariance(
+        self, keypoints: Tensor, input_size: tuple[int, int], context: TargetContext | None = None
+    ) -> Tensor:
         """Return the targets' covariances (B, K, 2, 2) in px^2 for keypoints (B, K, 2) of an input of (H, W) px."""
 
     @abstractmethod

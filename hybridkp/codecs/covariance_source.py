@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from hybridkp.codecs.target_context import TargetContext
+
 
 class CovarianceSource(nn.Module, ABC):
     """Say how wide the targets are: a covariance a keypoint, in px^2 of the input.
@@ -52,8 +54,12 @@ class CovarianceSource(nn.Module, ABC):
         return (self.widths.square() * (input_size[0] * input_size[1])).clamp(min=(self.narrowest * self.cell) ** 2)
 
     @abstractmethod
-    def forward(self, keypoints: Tensor, input_size: tuple[int, int]) -> Tensor:
-        """Return covariances (B, K, 2, 2) in px^2 for keypoints (B, K, 2) of an input of (H, W) px."""
+    def forward(self, keypoints: Tensor, input_size: tuple[int, int], context: TargetContext | None = None) -> Tensor:
+        """Return covariances (B, K, 2, 2) in px^2 for keypoints (B, K, 2) of an input of (H, W) px.
+
+        Raises:
+            ValueError: if the source needs something that the context does not have.
+        """
 
     def penalty(self) -> Tensor | None:
         """Return what learned parameters add to the loss, a scalar, or None."""

@@ -8,6 +8,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from torch import Tensor, nn
 
 from hybridkp.codecs.covariance_source import CovarianceSource
+from hybridkp.codecs.target_context import TargetContext
 from hybridkp.ops.covariance import area
 
 
@@ -57,7 +58,7 @@ class LearnedCovariance(CovarianceSource):
         entries = (l11.square() + floor, l11 * l21, l11 * l21, l21.square() + l22.square() + floor)
         return torch.stack(entries, dim=-1).unflatten(-1, (2, 2))
 
-    def forward(self, keypoints: Tensor, input_size: tuple[int, int]) -> Tensor:
+    def forward(self, keypoints: Tensor, input_size: tuple[int, int], context: TargetContext | None = None) -> Tensor:
         """Return covariances (B, K, 2, 2) in px^2 for keypoints (B, K, 2) of an input of (H, W) px."""
         covariances = self.variance(input_size)[:, None, None] * self.shapes()
         return covariances.expand(len(keypoints), -1, -1, -1)

@@ -18,6 +18,7 @@ def sample(points, visible):
         transformed_keypoints=np.array([points], dtype=np.float64),
         keypoints_visible=np.array([visible], dtype=np.float32),
         input_size=(8, 6),
+        bbox_scale=np.array([[8.0, 6.0]]),
     )
 
 
@@ -101,3 +102,26 @@ def test_with_mmposes_augmentations():
         labels = coco[i]['data_samples'].gt_instance_labels
         assert labels.keypoint_labels.shape == (1, 17, 2) and labels.keypoint_weights.shape == (1, 17)
         assert labels.keypoint_labels.isfinite().all()
+
+
+def test_jacobian_is_that_of_flip_turn_and_scale():
+    np.random.seed(0)
+    turn = dict(type='RandomBBoxTransform', rotate_prob=1.0, rotate_factor=60)
+    coco = build(dict(type='RandomFlip', prob=0.5), turn)
+    seen = set()
+    for i in range(0, 40, 2):
+        info, packed = coco.get_data_info(i), coco[i]['data_samples']
+        labels = packed.gt_instance_labels
+        jacobian = labels.input_jacobians[0].numpy()
+        order = coco.metainfo['flip_indices'] if packed.flip else range(17)
+        points, placed = info['keypoints'][0][list(order)], labels.keypoint_labels[0].numpy()
+        kept = np.flatnonzero(labels.keypoint_weights[0])
+        if len(kept) < 2:
+            continue
+        expected = (points[kept] - points[kept[0]]) @ jacobian.T
+        np.testing.assert_allclose(placed[kept] - placed[kept[0]], expected, atol=0.02)
+        assert (np.linalg.det(jacobian) < 0) == packed.flip
+        area = info['area'] * abs(np.linalg.det(jacobian))
+        np.testing.assert_allclose(labels.instance_areas.numpy(), [area], rtol=1e-5)
+        seen.add(packed.flip)
+    assert seen == {True, False}

@@ -65,7 +65,7 @@ class KeypointEstimator(BaseModel):
         if mode == 'tensor':
             return self.head(self.extract_feat(inputs))
         if mode == 'loss':
-            return self.head.loss(self.extract_feat(inputs), data_samples, self.train_cfg)
+            return self.head.loss(self.extract_feat(inputs), data_samples, self.train_cfg, inputs)
         if mode == 'predict':
             return self._predict(inputs, data_samples)
         raise ValueError(f"mode is 'tensor', 'loss' or 'predict', not {mode!r}")

@@ -9,6 +9,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from hybridkp.codecs.target_context import TargetContext
 from hybridkp.ops.covariance import merge, mirror
 from hybridkp.ops.peaks import highest_cells
 
@@ -66,11 +67,19 @@ class GaussianHeatmapHead(BaseModule):
         """Map features, finest first, to heatmaps (B, K, h, w)."""
         return self._heatmaps(self._logits(feats)[-1])
 
-    def loss(self, feats: Features, samples: list[PoseDataSample], train_cfg: dict | None = None) -> dict[str, Tensor]:
+    def loss(
+        self,
+        feats: Features,
+        samples: list[PoseDataSample],
+        train_cfg: dict | None = None,
+        inputs: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Compute the losses, all on the device.
 
         The samples' ``gt_instance_labels`` hold ``keypoint_labels`` (1, K, 2) in input px and ``keypoint_weights``
-        (1, K), and their metainfo ``input_size`` (width, height).
+        (1, K), for some sources of target covariances ``input_jacobians`` (1, 2, 2) and ``instance_areas`` (1,), and
+        their metainfo ``input_size`` (width, height). The preprocessed images `inputs` (B, C, H, W) are for sources
+        that look at them.
 
         Returns:
             ``loss_keypoint``, ``loss_covariance`` where the codec learns, and the accuracy ``acc_pose``: the fraction
@@ -81,11 +90,14 @@ class GaussianHeatmapHead(BaseModule):
         """
         heatmaps = [self._heatmaps(logits).float() for logits in self._logits(feats)]
         size = heatmaps[-1].shape[-2:]
-        keypoints = torch.cat([sample.gt_instance_labels.keypoint_labels for sample in samples])
-        weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in samples])
+        keypoints, weights, jacobians, areas = (
+            _labels(samples, name)
+            for name in ('keypoint_labels', 'keypoint_weights', 'input_jacobians', 'instance_areas')
+        )
         width, height = map(int, samples[0].metainfo['input_size'])
         self._check_size(size, (height, width))
-        covariance = self.codec.target_covariance(keypoints, (height, width))
+        context = TargetContext(weights, jacobians, areas, inputs)
+        covariance = self.codec.target_covariance(keypoints, (height, width), context)
         targets = self.codec.encode(keypoints, covariance, size)
         energy = self.codec.target_energy(covariance)
         weights_of_maps = weights * (size.numel() / energy)
@@ -147,6 +159,13 @@ class GaussianHeatmapHead(BaseModule):
             torch.stack((points, points2)), torch.stack((covariances, mirror(covariances2))), scores
         )
         return points, scores.mean(dim=0), covariances
+
+
+def _labels(samples: list[PoseDataSample], name: str) -> Tensor | None:
+    """Stack one kind of the samples' labels, or give None where they do not have it."""
+    if name not in samples[0].gt_instance_labels:
+        return None
+    return torch.cat([sample.gt_instance_labels[name] for sample in samples])
 
 
 def _accuracy(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
