@@ -32,12 +32,17 @@ def mmpose_scope() -> Iterator[None]:
 
 @pytest.fixture
 def make_samples() -> Callable[..., list[PoseDataSample]]:
-    """Make training samples of keypoints (B, K, 2) px and weights (B, K) in inputs of (width, height) px."""
+    """Make training samples of keypoints (B, K, 2) px and weights (B, K) in inputs of (width, height) px.
+
+    The input is the image, neither turned nor scaled, and an instance covers a quarter of it.
+    """
 
     def make(keypoints: Tensor, weights: Tensor, input_size: tuple[int, int]) -> list[PoseDataSample]:
         samples = []
         for points, weight in zip(keypoints, weights, strict=True):
             labels = InstanceData(keypoint_labels=points[None], keypoint_weights=weight[None])
+            labels.input_jacobians = torch.eye(2, device=points.device)[None]
+            labels.instance_areas = weight.new_full((1,), input_size[0] * input_size[1] / 4)
             samples.append(PoseDataSample(metainfo=dict(input_size=input_size)))
             samples[-1].gt_instance_labels = labels
         return samples

@@ -5,15 +5,18 @@ import json
 import math
 from pathlib import Path
 
+import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
-from mmengine.runner import load_checkpoint
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner, load_checkpoint
 from torch import nn
 
 from hybridkp import stack
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.checkpoint import check_checkpoint
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
+from hybridkp.evaluation import CovarianceCalibration, RadialError
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -29,6 +32,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--show-dir',
         help='draw the predictions beside their labels into this folder, the worst image first, and errors.png, '
         'the errors by keypoint; the predictions go there as well (results.json) unless --out says where',
+    )
+    parser.add_argument(
+        '--calibration',
+        action='store_true',
+        help='measure whether the covariances can be trusted, by landmark in calibration.csv in the work dir, and '
+        'with --show-dir in reliability.png and risk_coverage.png',
     )
     parser.add_argument('--show-count', type=int, default=20, help='how many images --show-dir draws (default 20)')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
@@ -73,12 +82,51 @@ def load(checkpoints: list[str], model: nn.Module) -> None:
         load_checkpoint(member, path, map_location='cpu')
 
 
-def show(cfg: Config, results: str, folder: str, count: int) -> None:
+def constant_covariances(checkpoints: list[str]) -> list | None:
+    """Give the constant covariances that a checkpoint holds, or None; those of several are none of their ensemble."""
+    constant, why = None, 'tools/calibrate.py puts them into a checkpoint'
+    if len(checkpoints) > 1:
+        why = 'those of single networks are none of an ensemble'
+    elif '://' not in checkpoints[0]:
+        content = torch.load(checkpoints[0], map_location='meta', weights_only=False, mmap=True)
+        constant = content.get('meta', {}).get('calibration', {}).get('constant')
+    if constant is None:
+        MMLogger.get_current_instance().info(f'no constant covariances to compare the predicted ones with: {why}')
+    return constant
+
+
+def add_calibration(runner: Runner, checkpoints: list[str]) -> CovarianceCalibration:
+    """Have a runner's test measure the covariances as well, in the unit of its radial errors."""
+    evaluator = runner.test_evaluator
+    unit = next((metric.unit for metric in evaluator.metrics if isinstance(metric, RadialError)), 'px')
+    table = str(Path(runner.work_dir) / 'calibration.csv')
+    metric = CovarianceCalibration(constant=constant_covariances(checkpoints), unit=unit, csv=table)
+    metric.dataset_meta = evaluator.dataset_meta
+    evaluator.metrics.append(metric)
+    return metric
+
+
+def show(cfg: Config, args: argparse.Namespace, calibration: CovarianceCalibration | None) -> None:
     """Draw what a test found."""
     from hybridkp.inference.gallery import compare, write_gallery
 
-    pictures = write_gallery(*compare(cfg.test_dataloader.dataset, results), folder, count)
-    print(f'\n{len(pictures)} pictures in {folder}')
+    pictures = write_gallery(*compare(cfg.test_dataloader.dataset, args.out), args.show_dir, args.show_count)
+    if calibration:
+        pictures += write_calibration(calibration, Path(args.show_dir))
+    print(f'\n{len(pictures)} pictures in {args.show_dir}')
+
+
+def write_calibration(calibration: CovarianceCalibration, folder: Path) -> list[Path]:
+    """Write the plots of a calibration."""
+    from hybridkp.inference.calibration_plot import plot_reliability, plot_risk_coverage
+
+    plots = {
+        'reliability.png': plot_reliability(calibration.distances),
+        'risk_coverage.png': plot_risk_coverage(calibration.errors, calibration.uncertainties, calibration.unit),
+    }
+    for name, content in plots.items():
+        AtomicBackend().put(content, folder / name)
+    return [folder / name for name in plots]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -97,11 +145,12 @@ def main(argv: list[str] | None = None) -> None:
     runner = build_runner(cfg, args.launcher)
     load(args.checkpoint, runner.model)
     with explain_errors(cfg):
+        calibration = add_calibration(runner, args.checkpoint) if args.calibration else None
         metrics = {name: value if isinstance(value, int) else float(value) for name, value in runner.test().items()}
     if is_main_process():
         report(metrics, runner.test_dataloader.dataset.metainfo['boxes'], cfg.work_dir)
         if args.show_dir:
-            show(cfg, args.out, args.show_dir, args.show_count)
+            show(cfg, args, calibration)
 
 
 if __name__ == '__main__':

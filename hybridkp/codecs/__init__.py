@@ -6,6 +6,9 @@ from hybridkp.codecs.covariance_source import CovarianceSource
 from hybridkp.codecs.fixed_covariance import FixedCovariance
 from hybridkp.codecs.isotropic_heatmap import IsotropicHeatmap
 from hybridkp.codecs.learned_covariance import LearnedCovariance
+from hybridkp.codecs.limb_covariance import LimbCovariance
+from hybridkp.codecs.reader_covariance import ReaderCovariance
+from hybridkp.codecs.structure_covariance import StructureCovariance
 from hybridkp.codecs.target_context import TargetContext
 
 __all__ = [
@@ -15,5 +18,8 @@ __all__ = [
     'IsotropicHeatmap',
     'KeypointCodec',
     'LearnedCovariance',
+    'LimbCovariance',
+    'ReaderCovariance',
+    'StructureCovariance',
     'TargetContext',
 ]

@@ -28,6 +28,7 @@ class LearnedCovariance(CovarianceSource):
         cell: side of a heatmap's cell in px, see `CovarianceSource`.
         floor: the smallest standard deviation over the initial one.
         alpha: weight of the area penalty.
+        isotropic: whether only the width is learned, and the targets stay round.
 
     Raises:
         ValueError: if K is missing or not 0 < floor < 1.
@@ -41,19 +42,25 @@ class LearnedCovariance(CovarianceSource):
         cell: float = 0.0,
         floor: float = 0.5,
         alpha: float = 0.1,
+        isotropic: bool = False,
     ):
         super().__init__(sigma, relative_sigma, num_keypoints, cell)
         if num_keypoints is None:
             raise ValueError('LearnedCovariance needs num_keypoints')
         if not 0 < floor < 1:
             raise ValueError(f'floor must lie between 0 and 1, got {floor}')
-        self.floor, self.alpha = floor, alpha
+        self.floor, self.alpha, self.isotropic = floor, alpha, isotropic
         start = math.sqrt(1 - floor**2)
-        self.cholesky = nn.Parameter(torch.tensor([start, 0, start]).repeat(num_keypoints, 1))
+        factor = [start] if isotropic else [start, 0, start]
+        self.cholesky = nn.Parameter(torch.tensor(factor).repeat(num_keypoints, 1))
 
     def shapes(self) -> Tensor:
         """Return the covariances (K, 2, 2) over the initial variance, of which all are the identity at first."""
-        l11, l21, l22 = self.cholesky.unbind(dim=-1)
+        if self.isotropic:
+            l11 = l22 = self.cholesky[:, 0]
+            l21 = torch.zeros_like(l11)
+        else:
+            l11, l21, l22 = self.cholesky.unbind(dim=-1)
         floor = self.floor**2
         entries = (l11.square() + floor, l11 * l21, l11 * l21, l21.square() + l22.square() + floor)
         return torch.stack(entries, dim=-1).unflatten(-1, (2, 2))

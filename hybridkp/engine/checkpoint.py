@@ -9,6 +9,9 @@ from torch import nn
 
 from hybridkp.errors import InputError
 
+_CALIBRATION = re.compile(r'(^|\.)calibration\.')
+"""What the names of a calibration's buffers have in them; checkpoints of before or from elsewhere have none."""
+
 
 def latest_checkpoint(work_dir: str | Path) -> str | None:
     """Return the newest ``epoch_N.pth`` or ``iter_N.pth`` of a folder, or None where there is none."""
@@ -34,7 +37,7 @@ def check_checkpoint(path: str, model: nn.Module, partial: bool = False) -> None
         raise FileNotFoundError(f'checkpoint {path} does not exist')
     try:
         content = torch.load(path, map_location='meta', weights_only=False, mmap=True)
-    except (RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except (RuntimeError, ValueError, EOFError, KeyError, OSError, pickle.UnpicklingError) as error:
         raise InputError(f'checkpoint {path} is damaged or no checkpoint: {str(error).splitlines()[0]}') from error
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not any(isinstance(value, torch.Tensor) for value in state.values()):
@@ -49,6 +52,7 @@ def _differences(found: dict, expected: dict, partial: bool) -> list[str]:
     """List what differs between two state dicts, in words."""
     found, expected = _parameters(found), _parameters(expected)
     if partial:
+        found = {key: value for key, value in found.items() if not _CALIBRATION.search(key)}
         fits = any(key in expected and expected[key].shape == value.shape for key, value in found.items())
         return [] if fits else ['none of its parameters fits']
     shapes = [
@@ -56,7 +60,10 @@ def _differences(found: dict, expected: dict, partial: bool) -> list[str]:
         for key in expected
         if key in found and found[key].shape != expected[key].shape
     ]
-    missing = [f'{key} is missing' for key in expected if key not in found]
+    optional = not any(_CALIBRATION.search(key) for key in found)  # a calibration is there as a whole or not at all
+    missing = [
+        f'{key} is missing' for key in expected if key not in found and not (optional and _CALIBRATION.search(key))
+    ]
     return shapes + missing + [f'{key} is unknown' for key in found if key not in expected]
 
 

@@ -1,17 +1,15 @@
 """The mean radial error and the detection rates of landmarks."""
 
-import csv
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
-from mmengine.fileio import get_file_backend
 from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
-from hybridkp.errors import InputError
 from hybridkp.evaluation.radial_statistics import detection_rates, intervals, mean_and_deviation, radial
+from hybridkp.evaluation.sample_errors import error_vectors, sample_spacing
+from hybridkp.evaluation.text_table import aligned, write_csv
 
 
 @METRICS.register_module()
@@ -33,6 +31,8 @@ class RadialError(BaseMetric):
         bootstrap: how often the images are drawn; 0 for no intervals.
         seed: of the draws.
     """
+
+    default_prefix = ''  # none, and no warning that there is none
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class RadialError(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep a batch's error vectors (K, 2) in px: NaN without a label, infinite without a finite prediction."""
         for sample in data_samples:
-            vectors = _error_vectors(sample)
-            spacing = _spacing(sample) if self.unit == 'mm' else None
+            vectors = error_vectors(sample)
+            spacing = sample_spacing(sample) if self.unit == 'mm' else None
             self.results.append(dict(key=(sample['img_path'], sample['id']), vectors=vectors, spacing=spacing))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
@@ -85,13 +85,11 @@ class RadialError(BaseMetric):
 
     def _report(self, errors: np.ndarray) -> None:
         logger, table = MMLogger.get_current_instance(), self._table(errors)
-        logger.info(f'radial errors by landmark\n{_aligned(table)}')
+        logger.info(f'radial errors by landmark\n{aligned(table)}')
         if (not_finite := np.isinf(errors).sum()) > 0:
             logger.warning(f'{not_finite} predictions are not finite; they are among the missing landmarks')
         if self.csv:
-            text = io.StringIO()
-            csv.writer(text, lineterminator='\n').writerows([_cell(value, '.6g', '') for value in row] for row in table)
-            get_file_backend(backend_args=dict(backend='atomic')).put_text(text.getvalue(), self.csv)
+            write_csv(table, self.csv)
 
     def _table(self, errors: np.ndarray) -> list[list]:
         """Return the rows of the table: what the columns are, each landmark, and all together."""
@@ -103,45 +101,3 @@ class RadialError(BaseMetric):
             measured = [*mean_and_deviation(part), *detection_rates(part, self.thresholds)]
             rows.append([name, *measured, count, part.size - count])
         return rows
-
-
-def _error_vectors(sample: dict) -> np.ndarray:
-    truth, predicted = sample['gt_instances'], sample['pred_instances']['keypoints']
-    if len(truth['keypoints']) != 1 or predicted.shape != truth['keypoints'].shape:
-        raise InputError(
-            f'{sample["img_path"]}: expected the predicted and the labelled landmarks of one instance, '
-            f'got {predicted.shape} and {truth["keypoints"].shape}'
-        )
-    visible = truth['keypoints_visible'][0]
-    labelled = (visible if visible.ndim == 1 else visible[:, 0]) > 0
-    points = np.asarray(predicted[0], dtype=float)
-    vectors = points - np.asarray(truth['keypoints'][0], dtype=float)
-    vectors[~np.isfinite(points).all(axis=1)] = np.inf
-    vectors[~labelled] = np.nan
-    return vectors
-
-
-def _spacing(sample: dict) -> np.ndarray:
-    if sample.get('pixel_spacing') is None:
-        raise InputError(
-            f'{sample["img_path"]}: expected a pixel_spacing (mm per px along x and y) to measure in mm, got none; '
-            "give it in the annotation file, in the image's record or in info, and in PackPoseInputs' meta_keys, "
-            "or use unit='px'"
-        )
-    return np.asarray(sample['pixel_spacing'], dtype=float)
-
-
-def _cell(value: str | float, form: str, undefined: str) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return format(value, form) if np.isfinite(value) else undefined
-
-
-def _aligned(table: list[list]) -> str:
-    """Lay a table out: the first column to the left, all others to the right."""
-    cells = [[_cell(value, '.2f', '-') for value in row] for row in table]
-    first, *others = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return '\n'.join(
-        '  '.join([row[0].ljust(first), *(text.rjust(width) for text, width in zip(row[1:], others, strict=True))])
-        for row in cells
-    )

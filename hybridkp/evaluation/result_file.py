@@ -21,6 +21,7 @@ class ResultFile(BaseMetric):
         path: the file, written whole or not at all.
     """
 
+    default_prefix = ''  # none, and no warning that there is none
     score_threshold = 0.2
 
     def __init__(self, path: str):

@@ -6,14 +6,17 @@ from hybridkp.models.backbones.unet import UNet
 from hybridkp.models.estimators.keypoint_ensemble import KeypointEnsemble
 from hybridkp.models.estimators.keypoint_estimator import KeypointEstimator
 from hybridkp.models.heads.gaussian_heatmap_head import GaussianHeatmapHead
+from hybridkp.models.heads.likelihood_head import LikelihoodHead
 from hybridkp.models.heads.multi_scale_heatmap_head import MultiScaleHeatmapHead
 from hybridkp.models.heads.stacked_heatmap_head import StackedHeatmapHead
+from hybridkp.models.losses.covariance_likelihood import CovarianceLikelihood
 from hybridkp.models.losses.weighted_adaptive_wing import WeightedAdaptiveWing
 from hybridkp.models.necks.deconvolutions import Deconvolutions
 from hybridkp.models.necks.feature_pyramid import FeaturePyramid
 from hybridkp.models.preprocessors.grey_preprocessor import GreyPreprocessor
 
 __all__ = [
+    'CovarianceLikelihood',
     'Deconvolutions',
     'FeaturePyramid',
     'GaussianHeatmapHead',
@@ -22,6 +25,7 @@ __all__ = [
     'HybridNet',
     'KeypointEnsemble',
     'KeypointEstimator',
+    'LikelihoodHead',
     'MultiScaleHeatmapHead',
     'StackedHeatmapHead',
     'UNet',

@@ -49,6 +49,17 @@ def test_shape_and_penalty_by_hand():
     assert source.penalty().item() == pytest.approx(0.1 * math.sqrt(12.5625))
 
 
+def test_isotropic_learns_a_width_only():
+    source = build(sigma=2, floor=0.5, isotropic=True)
+    torch.testing.assert_close(source(KEYPOINTS, (64, 64)), (4 * torch.eye(2)).expand(2, 4, 2, 2))
+    assert source.cholesky.shape == (4, 1)
+    source.cholesky.data = torch.tensor([[0.0], [1.0], [-2.0], [3.0]])
+    wanted = torch.tensor([0.25, 1.25, 4.25, 9.25])[:, None, None] * torch.eye(2)
+    torch.testing.assert_close(source.shapes(), wanted)
+    source.penalty().backward()
+    assert source.cholesky.grad[1:].all()
+
+
 def test_penalty_does_not_depend_on_the_unit():
     assert build(sigma=1).penalty().item() == pytest.approx(build(relative_sigma=0.2).penalty().item())
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from hybridkp.engine.checkpoint import check_checkpoint, latest_checkpoint
 from hybridkp.errors import InputError
+from hybridkp.models.calibrations.covariance_map import CovarianceMap
 
 
 @pytest.fixture
@@ -81,6 +82,16 @@ def test_file_cut_short(keep, saved, model, tmp_path):
     assert '\n' not in str(error.value)
 
 
+def test_large_file_cut_short(saved, tmp_path):
+    model = nn.Linear(200, 200)
+    path = saved(model.state_dict())
+    content = (tmp_path / 'a.pth').read_bytes()
+    for keep in (9999, len(content) // 2, len(content) - 1):
+        (tmp_path / 'a.pth').write_bytes(content[:keep])
+        with pytest.raises(InputError, match='damaged or no checkpoint'):
+            check_checkpoint(path, model)
+
+
 @pytest.mark.parametrize('content', [b'a text\n', b'{"a": 1}', b'\x80\x02}q\x00.', b'PK\x03\x04 no archive'])
 def test_file_of_another_kind(content, model, tmp_path):
     (tmp_path / 'a.pth').write_bytes(content)
@@ -110,6 +121,32 @@ def test_another_model_is_described(saved, model):
 def test_only_three_differences_are_listed(saved, model):
     with pytest.raises(InputError, match='0.weight is missing; 0.bias is missing; 1.weight is missing; and 5 more$'):
         check_checkpoint(saved(dict(a=torch.zeros(1))), model)
+
+
+def test_calibration_is_there_or_not_but_whole(saved, model):
+    class Head(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.final_layer, self.calibration = model, CovarianceMap(2)
+
+    head = Head()
+    state = head.state_dict()
+    without = {key: value for key, value in state.items() if 'calibration' not in key}
+    for content in (state, without, {f'module.{key}': value for key, value in without.items()}):
+        check_checkpoint(saved(content), head)
+    with pytest.raises(
+        InputError, match='calibration.exponent is missing; .*offset is missing; .*conformal is missing$'
+    ):
+        check_checkpoint(saved(without | {'calibration.log_scale': torch.zeros(2)}), head)
+    with pytest.raises(InputError, match=r'calibration.log_scale has shape \(3,\), expected \(2,\)$'):
+        check_checkpoint(saved(state | {'calibration.log_scale': torch.zeros(3)}), head)
+    with pytest.raises(
+        InputError, match='calibration.log_scale is unknown; calibration.exponent is unknown; .*and 1 more$'
+    ):
+        check_checkpoint(saved({key.removeprefix('final_layer.'): value for key, value in state.items()}), model)
+    alone = {key: value for key, value in state.items() if 'calibration' in key}
+    with pytest.raises(InputError, match='none of its parameters fits'):
+        check_checkpoint(saved(alone), head, partial=True)
 
 
 def test_a_part_will_do_for_fine_tuning(saved, model):

@@ -158,3 +158,43 @@ def test_each_of_several_checkpoints_is_checked(trained, call, tmp_path):
     torch.save(dict(state_dict=dict(a=torch.zeros(1))), tmp_path / 'other.pth')
     with pytest.raises(SystemExit, match='other.pth is of another model'):
         call('test', trained.config, trained.checkpoint, tmp_path / 'other.pth', '--work-dir', tmp_path)
+
+
+def test_covariances_are_measured(radial_config, trained, call, tmp_path, capsys):
+    arguments = ('--work-dir', tmp_path / 'work', '--show-dir', tmp_path / 'show', '--show-count', 1)
+    call('test', radial_config, trained.checkpoint, *arguments, '--calibration')
+    assert f'4 pictures in {tmp_path / "show"}' in capsys.readouterr().out
+    pictures = {path.name for path in (tmp_path / 'show').glob('*.png')}
+    assert {'errors.png', 'reliability.png', 'risk_coverage.png'} < pictures and len(pictures) == 4
+    written = json.loads((tmp_path / 'work/metrics.json').read_text())
+    assert {'MRE_px', 'coverage_95', 'coverage_95_worst', 'NLL', 'ECE', 'area_px2', 'AURC_score'} <= set(written)
+    assert written['AURC_oracle'] <= written['AURC'] and 'NLL_constant' not in written
+    rows = [line.split(',') for line in (tmp_path / 'work/calibration.csv').read_text().splitlines()]
+    assert len(rows) == 1 + 17 + 1 and rows[-1][0] == 'all'
+    assert float(rows[-1][rows[0].index('NLL')]) == pytest.approx(written['NLL'], rel=1e-5)
+    (log,) = (tmp_path / 'work').glob('*/*.log')
+    assert 'calibration of covariances by landmark' in log.read_text()
+    assert 'no constant covariances to compare the predicted ones with: tools/calibrate.py' in log.read_text()
+
+
+def test_a_constant_in_the_checkpoint_is_the_baseline(trained, call, tmp_path):
+    content = torch.load(trained.checkpoint, weights_only=False)
+    points = [[9.0, 0.5, 4.0]] * 17
+    for name, constant in (('right', points), ('short', points[:3]), ('wrong', [[1.0, 2.0, 1.0]] * 17)):
+        content['meta']['calibration'] = dict(constant=constant)
+        torch.save(content, tmp_path / f'{name}.pth')
+    call('test', trained.config, tmp_path / 'right.pth', '--work-dir', tmp_path / 'work', '--calibration')
+    written = json.loads((tmp_path / 'work/metrics.json').read_text())
+    gain = written['NLL_constant'] - written['NLL']
+    assert written['NLL_gain'] == pytest.approx(gain) and written['NLL_gain_low'] <= gain <= written['NLL_gain_high']
+    assert 'NLL_constant' in (tmp_path / 'work/calibration.csv').read_text()
+    for name, message in (('short', 'expected 3 keypoints as in the constant, got 17'), ('wrong', 'positive definite')):
+        with pytest.raises(SystemExit, match=message):
+            call('test', trained.config, tmp_path / f'{name}.pth', '--work-dir', tmp_path, '--calibration')
+
+
+def test_an_ensemble_is_measured_without_a_constant(trained, call, tmp_path):
+    checkpoints = (trained.checkpoint, next(trained.work_dir.glob('best_*.pth')))
+    call('test', trained.config, *checkpoints, '--work-dir', tmp_path, '--calibration')
+    assert 'those of single networks are none of an ensemble' in next(tmp_path.glob('*/*.log')).read_text()
+    assert 'NLL' in json.loads((tmp_path / 'metrics.json').read_text())

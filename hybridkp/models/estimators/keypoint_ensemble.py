@@ -8,6 +8,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.models.estimators.keypoint_estimator import to_image
 
 
@@ -16,7 +17,8 @@ class KeypointEnsemble(BaseModel):
     """Estimators of one kind trained apart, for instance from several seeds, whose heatmaps are averaged.
 
     The mean is decoded as a single network's heatmaps are: where the members put a keypoint at different places it is
-    wider, and so is the covariance.
+    wider, and so is the covariance. A calibration of one network does not fit that mean, so that the ensemble has its
+    own, the identity at first, and leaves out those of the members.
 
     Args:
         members: configs of the estimators, whose heatmaps are of one size; the first one's head decodes.
@@ -31,6 +33,7 @@ class KeypointEnsemble(BaseModel):
         if not members:
             raise ValueError('KeypointEnsemble takes at least one member')
         self.members = nn.ModuleList(MODELS.build(member) for member in members)
+        self.calibration = CovarianceMap(self.members[0].head.calibration.num_keypoints)
 
     def forward(
         self, inputs: Tensor, data_samples: list[PoseDataSample] | None = None, mode: str = 'tensor'
@@ -49,10 +52,10 @@ class KeypointEnsemble(BaseModel):
         if mode == 'predict':
             views = zip(*(self._views(member, inputs) for member in self.members), strict=True)
             mean = [torch.stack(heatmaps).mean(dim=0) for heatmaps in views]
-            return to_image(self.members[0].head.decode(mean, data_samples), data_samples)
+            return to_image(self.members[0].head.decode(mean, data_samples, self.calibration), data_samples)
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: the members are trained one by one")
 
     @staticmethod
     def _views(member: nn.Module, inputs: Tensor) -> list[Tensor]:
         """Give a member's heatmaps of the images and, for the flip test, those of the mirrored images."""
-        return [member.head(feats) for feats in member.views(inputs)]
+        return [member.head.view(feats) for feats in member.views(inputs)]

@@ -10,6 +10,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from hybridkp.codecs.target_context import TargetContext
+from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.ops.covariance import merge, mirror
 from hybridkp.ops.peaks import highest_cells
 
@@ -24,7 +25,8 @@ class GaussianHeatmapHead(BaseModule):
     sum of squares, so that the squared error is 1 for an empty prediction, whatever the map's size and the target's
     width, and a learned width is free to change.
 
-    A head of other layers overrides `_add_layers` and `_logits`.
+    A head of other layers overrides `_add_layers` and `_logits`, one that predicts more than heatmaps `view`,
+    `_decode_view` and `_further_losses`.
 
     Args:
         in_channels: channels of the finest feature map.
@@ -48,6 +50,7 @@ class GaussianHeatmapHead(BaseModule):
         self.codec = KEYPOINT_CODECS.build(dict(codec, num_keypoints=num_keypoints))
         self.loss_module = MODELS.build(loss)
         self.sigmoid = sigmoid
+        self.calibration = CovarianceMap(num_keypoints)
         self._add_layers(in_channels, num_keypoints)
 
     def _add_layers(self, in_channels: int, num_keypoints: int) -> None:
@@ -106,8 +109,15 @@ class GaussianHeatmapHead(BaseModule):
         penalty = self.codec.penalty()
         if penalty is not None:
             losses['loss_covariance'] = penalty
+        losses |= self._further_losses(feats, heatmaps[-1], keypoints, weights)
         losses['acc_pose'] = _accuracy(heatmaps[-1].detach(), targets.detach(), weights)
         return losses
+
+    def _further_losses(
+        self, feats: Features, heatmaps: Tensor, keypoints: Tensor, weights: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the losses of what a head has beside heatmaps (B, K, h, w), of labels (B, K, 2) px and (B, K)."""
+        return {}
 
     def _check_size(self, size: tuple[int, int], input_size: tuple[int, int]) -> None:
         stride = self.codec.stride
@@ -132,26 +142,39 @@ class GaussianHeatmapHead(BaseModule):
             (1, K, 2, 2) px^2.
         """
         views = feats if (test_cfg or {}).get('flip_test', False) else [feats]
-        return self.decode([self.forward(view) for view in views], samples)
+        return self.decode([self.view(view) for view in views], samples)
 
-    def decode(self, views: list[Tensor], samples: list[PoseDataSample]) -> list[InstanceData]:
+    def view(self, feats: Features) -> Tensor:
+        """Map features to what `decode` takes of a view; the mean of several networks' views is one, too."""
+        return self.forward(feats)
+
+    def decode(
+        self, views: list[Tensor], samples: list[PoseDataSample], calibration: CovarianceMap | None = None
+    ) -> list[InstanceData]:
         """Decode heatmaps (B, K, h, w) of the images and, for the flip test, those of the mirrored images.
+
+        The covariances are mapped by a calibration, of which the head has one of its own.
 
         Returns what `predict` returns.
         """
         if len(views) == 1:
-            keypoints, scores, covariances = self.codec.decode(views[0])
+            keypoints, scores, covariances = self._decode_view(views[0])
         else:
             keypoints, scores, covariances = self._decode_both(*views, list(samples[0].metainfo['flip_indices']))
+        covariances = (self.calibration if calibration is None else calibration)(covariances)
         return [
             InstanceData(keypoints=k[None], keypoint_scores=s[None], keypoint_covariances=c[None])
             for k, s, c in zip(keypoints, scores, covariances, strict=True)
         ]
 
+    def _decode_view(self, view: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode a view: points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2."""
+        return self.codec.decode(view)
+
     def _decode_both(self, heatmaps: Tensor, mirrored: Tensor, flip_indices: list[int]) -> tuple[Tensor, ...]:
         """Decode both views and merge them: points (B, K, 2), scores (B, K), covariances (B, K, 2, 2)."""
-        points, scores, covariances = self.codec.decode(heatmaps)
-        points2, scores2, covariances2 = self.codec.decode(mirrored[:, flip_indices])
+        points, scores, covariances = self._decode_view(heatmaps)
+        points2, scores2, covariances2 = self._decode_view(mirrored[:, flip_indices])
         right = heatmaps.shape[-1] * self.codec.stride - 1
         points2 = torch.stack((right - points2[..., 0], points2[..., 1]), dim=-1)
         scores = torch.stack((scores, scores2))

@@ -47,9 +47,10 @@ def estimator(keypoints=29, width=32):
 
 
 def upstream(model):
-    """The state dict (name, value) without our prefixes and what the codec keeps."""
+    """The state dict (name, value) without our prefixes and what the codec and the calibration keep."""
     names = {name: name.removeprefix('backbone.').removeprefix('head.') for name in model.state_dict()}
-    return {names[name]: value for name, value in model.state_dict().items() if 'codec.' not in name}
+    ours = ('head.codec.', 'head.calibration.')
+    return {names[name]: value for name, value in model.state_dict().items() if not name.startswith(ours)}
 
 
 def count(model):

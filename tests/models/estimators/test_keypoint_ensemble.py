@@ -6,6 +6,8 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
+from hybridkp.ops.calibration import Calibration
+
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 MEMBER = dict(
     type='KeypointEstimator',
@@ -76,6 +78,22 @@ def test_members_that_disagree_are_less_certain():
     (alone,), (together,) = (head.decode([view], make_tests(1)) for view in (maps[0], (maps[0] + maps[1]) / 2))
     torch.testing.assert_close(together.keypoints[0], points[0] + 1.5, atol=0.1, rtol=0)
     assert (together.keypoint_covariances.det() > 1.05 * alone.keypoint_covariances.det()).all()
+
+
+def test_the_ensemble_has_a_calibration_of_its_own():
+    model, images = build(2), torch.randn(1, 3, 96, 64)
+    (plain,), alone = predict(model, images), [predict(member, images)[0] for member in model.members]
+    wider = Calibration.identity(3)._replace(log_scale=torch.full((3,), 4.0).log())
+    for member in model.members:
+        member.head.calibration.assign(wider)
+        assert predict(member, images)[0].keypoint_covariances == pytest.approx(4 * alone.pop(0).keypoint_covariances)
+    assert (predict(model, images)[0].keypoint_covariances == plain.keypoint_covariances).all()
+    other = build(2)
+    model.calibration.assign(wider._replace(conformal=torch.tensor(0.5)))
+    other.load_state_dict(model.state_dict())
+    (after,) = predict(other, images)
+    assert after.keypoint_covariances == pytest.approx(2 * plain.keypoint_covariances)
+    assert (after.keypoints == plain.keypoints).all()
 
 
 def test_heatmaps_are_averaged():

@@ -8,6 +8,8 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
+from hybridkp.ops.calibration import Calibration
+
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 CODEC = dict(type='AnisotropicHeatmap', covariance=dict(type='LearnedCovariance', relative_sigma=0.06))
 HEAD = dict(
@@ -119,6 +121,18 @@ def test_way_back_to_the_image_by_hand():
     pred = model(torch.zeros(1, 3, 64, 80), samples, mode='predict')[0].pred_instances
     np.testing.assert_allclose(pred.keypoints, [[[20, 140], [100, 300], [178, 455]]])
     np.testing.assert_allclose(pred.keypoint_covariances, np.tile([[16, 10], [10, 50]], (1, 3, 1, 1)))
+
+
+def test_calibration_is_in_input_px(generator):
+    model, (inputs, _) = build(), pictures(generator)
+    scale = dict(input_scale=np.array([160.0, 320.0]))
+    plain = model(inputs, make_tests(**scale), mode='predict')
+    fitted = Calibration.identity(3)._replace(offset=torch.tensor([[4.0, 1.0], [1.0, 2.0]]).repeat(3, 1, 1))
+    model.load_state_dict({f'head.calibration.{name}': value for name, value in fitted._asdict().items()}, strict=False)
+    for before, after in zip(plain, model(inputs, make_tests(**scale), mode='predict'), strict=True):
+        added = after.pred_instances.keypoint_covariances - before.pred_instances.keypoint_covariances
+        np.testing.assert_allclose(added, np.tile([[16, 10], [10, 50]], (1, 3, 1, 1)), rtol=1e-3, atol=1e-2)
+        np.testing.assert_array_equal(after.pred_instances.keypoints, before.pred_instances.keypoints)
 
 
 def test_each_sample_goes_back_by_its_own_way(generator):

@@ -7,7 +7,9 @@ import torch
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
+from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.models.heads.gaussian_heatmap_head import _accuracy
+from hybridkp.ops.calibration import Calibration, calibrate
 from hybridkp.ops.covariance import from_sigmas, mirror
 from hybridkp.ops.gaussian import render_gaussians
 
@@ -222,4 +224,24 @@ def test_config_is_left_alone_and_the_codec_belongs_to_the_head():
     config = copy.deepcopy(LEARNED)
     head = build(config)
     assert config == LEARNED
-    assert set(head.state_dict()) == {'codec.covariance.cholesky', 'final_layer.weight', 'final_layer.bias'}
+    names = {name for name in head.state_dict() if not name.startswith('calibration.')}
+    assert names == {'codec.covariance.cholesky', 'final_layer.weight', 'final_layer.bias'}
+
+
+@pytest.mark.parametrize('views', [1, 2])
+def test_covariances_are_calibrated_last_and_points_are_not(views, generator):
+    head, maps = passing(), [(random_heatmaps(generator),) for _ in range(views)]
+    feats, test_cfg = (maps, dict(flip_test=True)) if views == 2 else (maps[0], None)
+    plain = head.predict(feats, flip_samples(), test_cfg)
+    fitted = Calibration.identity(3)._replace(
+        log_scale=torch.tensor([0.5, -0.5, 0.0]), offset=torch.eye(2).repeat(3, 1, 1)
+    )
+    head.calibration.assign(fitted)
+    for before, after in zip(plain, head.predict(feats, flip_samples(), test_cfg), strict=True):
+        assert torch.equal(after.keypoints, before.keypoints)
+        assert torch.equal(after.keypoint_scores, before.keypoint_scores)
+        torch.testing.assert_close(after.keypoint_covariances, calibrate(before.keypoint_covariances, fitted))
+    views = [head.view(view) for view in maps]
+    (own, _), (other, _) = (head.decode(views, flip_samples(), one) for one in (None, CovarianceMap(3)))
+    assert torch.equal(other.keypoint_covariances, plain[0].keypoint_covariances)
+    assert not torch.equal(own.keypoint_covariances, plain[0].keypoint_covariances)

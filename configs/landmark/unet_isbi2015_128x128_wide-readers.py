@@ -1,0 +1,12 @@
+_base_ = 'unet_isbi2015_128x128_wide.py'
+model = dict(
+    head=dict(
+        codec=dict(
+            covariance=dict(
+                type='ReaderCovariance',
+                ann_file=_base_.data_root + _base_.train_dataloader.dataset.ann_file,
+                keep_bias=False,
+            )
+        )
+    )
+)

@@ -1,0 +1,1 @@
+"""Calibrations: maps of predicted covariances that were fitted after the training."""

@@ -1,0 +1,76 @@
+"""Cross-validation of calibrations: what a map is worth on images that it was not fitted to."""
+
+import math
+
+from torch import Tensor
+
+from hybridkp.ops.calibration import KINDS, PRIOR, calibrate, constant_covariance, fit, mahalanobis2
+from hybridkp.ops.covariance import determinant
+
+
+def fold_numbers(groups: Tensor, folds: int) -> Tensor:
+    """Number the samples (N,) by their folds from 0, every so-manieth group (N,), a number an image, in one fold.
+
+    Raises:
+        ValueError: if there are fewer than two folds or groups.
+    """
+    names, ranks = groups.unique(return_inverse=True)
+    if min(len(names), folds) < 2:
+        raise ValueError(f'cross-validation needs two folds and two images, got {folds} and {len(names)}')
+    return ranks % min(len(names), folds)
+
+
+def cross_validate(
+    errors: Tensor,
+    covariances: Tensor,
+    weights: Tensor,
+    kind: str,
+    folds: Tensor,
+    prior: float = PRIOR,
+    trim: bool = False,
+) -> Tensor:
+    """Map each covariance by a map that was fitted without its fold; the arguments are those of `fit`.
+
+    Args:
+        errors: (N, K, 2) px.
+        covariances: (N, K, 2, 2) px^2.
+        weights: (N, K).
+        kind: as in `fit`, or ``'constant'`` for `constant_covariance`.
+        folds: (N,), see `fold_numbers`.
+        prior: the number of pseudo samples.
+        trim: whether to fit without the least likely errors.
+
+    Returns:
+        Covariances (N, K, 2, 2), in double precision.
+    """
+    mapped = covariances.double().clone()
+    for fold in folds.unique():
+        out, rest = folds == fold, folds != fold
+        if kind == 'constant':
+            mapped[out] = constant_covariance(errors[rest], weights[rest], prior)
+        else:
+            mapped[out] = calibrate(mapped[out], fit(errors[rest], covariances[rest], weights[rest], kind, prior, trim))
+    return mapped
+
+
+def choose(
+    errors: Tensor,
+    covariances: Tensor,
+    weights: Tensor,
+    folds: Tensor,
+    prior: float = PRIOR,
+    trim: bool = False,
+) -> tuple[str, dict[str, float]]:
+    """Choose the kind of map whose mean negative log-likelihood, cross-validated, is the smallest.
+
+    The arguments are those of `cross_validate`.
+
+    Returns:
+        The kind, ``'identity'`` or one of `KINDS`, and the table of all of them with ``'constant'``, in nats a label.
+    """
+    table, known = {}, weights > 0
+    for kind in ('identity', 'constant', *KINDS):
+        mapped = cross_validate(errors, covariances, weights, kind, folds, prior, trim)[known]
+        losses = (mahalanobis2(errors[known].double(), mapped) + determinant(mapped).log()) / 2 + math.log(2 * math.pi)
+        table[kind] = float((weights[known] * losses).sum() / weights.sum())
+    return min(('identity', *KINDS), key=table.get), table
