@@ -27,6 +27,8 @@ NOT_IN_A_CONFIG = {
     'CovarianceCalibration': 'test.py --calibration',
     'FixedCovariance': 'IsotropicHeatmap is built on it',
     'KeypointEnsemble': 'test.py with several checkpoints',
+    'LandmarkFile': 'test.py --landmarks',
+    'MeasureFile': 'test.py --measures',
     'ProgressBarHook': 'train.py --progress',
     'ResultFile': 'test.py --out',
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
+from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner, load_checkpoint
 from torch import nn
@@ -16,7 +17,8 @@ from hybridkp import stack
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.checkpoint import check_checkpoint
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
-from hybridkp.evaluation import CovarianceCalibration, RadialError
+from hybridkp.errors import InputError
+from hybridkp.evaluation import CovarianceCalibration, LandmarkFile, MeasureFile, RadialError
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -28,6 +30,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help='where the log, metrics.json and, of radial errors, landmarks.csv go; default work_dirs/NAME_OF_CONFIG',
     )
     parser.add_argument('--out', help='write the predictions with their covariances to this COCO result file (.json)')
+    parser.add_argument('--landmarks', help='write the predicted landmarks with their standard deviations here (.csv)')
+    parser.add_argument(
+        '--measures',
+        help="write the skeleton's measures, angles and distances, with their standard deviations and errors here "
+        '(.csv)',
+    )
     parser.add_argument(
         '--show-dir',
         help='draw the predictions beside their labels into this folder, the worst image first, and errors.png, '
@@ -67,6 +75,15 @@ def add_evaluators(cfg: Config, results: str | None) -> None:
     cfg.test_evaluator = [*evaluators, *([dict(type='ResultFile', path=results)] if results else [])]
 
 
+def check_files(cfg: Config, args: argparse.Namespace) -> None:
+    """Refuse options that would have two tables in one file."""
+    paths = [one['csv'] for one in cfg.test_evaluator if one.get('csv')] + [Path(cfg.work_dir) / 'calibration.csv']
+    for path in filter(None, (args.landmarks, args.measures)):
+        if Path(path).resolve() in [Path(other).resolve() for other in paths]:
+            raise InputError(f'{path}: expected a file of its own for each table, got one for two of them')
+        paths.append(path)
+
+
 def ensemble(model: dict, count: int) -> dict:
     """Give the config of an ensemble of so many models of a config."""
     member = {key: value for key, value in model.items() if key != 'data_preprocessor'}
@@ -97,13 +114,29 @@ def constant_covariances(checkpoints: list[str]) -> list | None:
 
 def add_calibration(runner: Runner, checkpoints: list[str]) -> CovarianceCalibration:
     """Have a runner's test measure the covariances as well, in the unit of its radial errors."""
-    evaluator = runner.test_evaluator
-    unit = next((metric.unit for metric in evaluator.metrics if isinstance(metric, RadialError)), 'px')
     table = str(Path(runner.work_dir) / 'calibration.csv')
-    metric = CovarianceCalibration(constant=constant_covariances(checkpoints), unit=unit, csv=table)
-    metric.dataset_meta = evaluator.dataset_meta
-    evaluator.metrics.append(metric)
+    metric = CovarianceCalibration(constant=constant_covariances(checkpoints), unit=unit_of(runner), csv=table)
+    add_metric(runner, metric)
     return metric
+
+
+def add_tables(runner: Runner, landmark_path: str | None, measure_path: str | None) -> None:
+    """Have a runner's test write landmarks and measures, in the unit of its radial errors, where a file is given."""
+    if landmark_path:
+        add_metric(runner, LandmarkFile(landmark_path, unit_of(runner)))
+    if measure_path:
+        add_metric(runner, MeasureFile(measure_path, unit_of(runner)))
+
+
+def unit_of(runner: Runner) -> str:
+    """Give the unit of a runner's radial errors, px where it measures none."""
+    return next((metric.unit for metric in runner.test_evaluator.metrics if isinstance(metric, RadialError)), 'px')
+
+
+def add_metric(runner: Runner, metric: BaseMetric) -> None:
+    """Append a metric to those of a runner's test."""
+    metric.dataset_meta = runner.test_evaluator.dataset_meta
+    runner.test_evaluator.metrics.append(metric)
 
 
 def show(cfg: Config, args: argparse.Namespace, calibration: CovarianceCalibration | None) -> None:
@@ -142,10 +175,12 @@ def main(argv: list[str] | None = None) -> None:
         check_folder(args.show_dir)
         args.out = args.out or str(Path(args.show_dir) / 'results.json')
     add_evaluators(cfg, args.out)
+    check_files(cfg, args)
     runner = build_runner(cfg, args.launcher)
     load(args.checkpoint, runner.model)
     with explain_errors(cfg):
         calibration = add_calibration(runner, args.checkpoint) if args.calibration else None
+        add_tables(runner, args.landmarks, args.measures)
         metrics = {name: value if isinstance(value, int) else float(value) for name, value in runner.test().items()}
     if is_main_process():
         report(metrics, runner.test_dataloader.dataset.metainfo['boxes'], cfg.work_dir)

@@ -4,8 +4,10 @@ import colorsys
 
 import numpy as np
 
+from hybridkp.ops.measures import DIFFERENCE, KINDS, is_angle
+
 REQUIRED = ('name', 'keypoints', 'flip_pairs', 'links', 'sigmas')
-OPTIONAL = ('upper_body',)
+OPTIONAL = ('upper_body', 'measures')
 LEFT, RIGHT, CENTRE = (0, 255, 0), (255, 128, 0), (51, 153, 255)
 
 
@@ -15,12 +17,15 @@ def skeleton_metainfo(skeleton: dict) -> dict:
     Args:
         skeleton: ``name``, ``keypoints`` (K names), ``flip_pairs`` (pairs of names that change places in a
             mirror, the left one first), ``links`` (pairs of names), ``sigmas`` (K OKS sigmas, positive) and,
-            where half bodies make sense, ``upper_body`` (names; all others are then the lower body).
+            where half bodies make sense, ``upper_body`` (names; all others are then the lower body). ``measures``
+            may name angles and distances: ``('angle', A, B, C)`` at B, ``('line_angle', A, B, C, D)`` between the
+            directions A to B and C to D, ``('distance', A, B)``, ``('point_to_line', P, A, B)``, positive on the right
+            of who looks from A to B, and ``('difference', M, N)`` of two measures above it.
 
     Returns:
         The keys of mmpose's parsed meta information. Colours are RGB, 0..255: left, right and centre where
         the skeleton has mirrored pairs, else a colour wheel. All keypoint weights are 1. ``flip_pairs`` holds
-        each pair both ways.
+        each pair both ways. ``measures`` is added as it is, empty where there are none.
 
     Raises:
         ValueError: a key or a name is unknown, missing or given twice, or a length does not fit.
@@ -58,6 +63,7 @@ def skeleton_metainfo(skeleton: dict) -> dict:
         ).reshape(-1, 3),
         dataset_keypoint_weights=np.ones(len(names), dtype=np.float32),
         sigmas=np.array(sigmas, dtype=np.float32),
+        measures=_measures(skeleton.get('measures', {}), ids, name),
     )
 
 
@@ -86,6 +92,38 @@ def _pair_ids(pair: tuple, ids: dict, where: str) -> tuple:
     if first == second:
         raise ValueError(f'{where}: expected two different keypoints, got {tuple(pair)}')
     return first, second
+
+
+def _measures(measures: dict, ids: dict, name: str) -> dict:
+    if not isinstance(measures, dict):
+        raise ValueError(f'skeleton {name}: measures: expected a dict of definitions by names, got {measures!r}')
+    checked = {}
+    for measure, definition in measures.items():
+        _check_measure(definition, ids, checked, f'skeleton {name}: measures: {measure}')
+        checked[measure] = tuple(definition)
+    return checked
+
+
+def _check_measure(definition: tuple, ids: dict, before: dict, where: str) -> None:
+    is_sequence = isinstance(definition, list | tuple) and definition
+    if not is_sequence or not all(isinstance(part, str) for part in definition):
+        raise ValueError(f'{where}: expected (kind, name, name, ...), got {definition!r}')
+    kind, *parts = definition
+    if kind != DIFFERENCE and kind not in KINDS:
+        raise ValueError(f'{where}: expected one of the kinds {[*KINDS, DIFFERENCE]}, got {kind!r}')
+    count = 2 if kind == DIFFERENCE else KINDS[kind].count
+    if len(parts) != count:
+        raise ValueError(f'{where}: expected {count} names after {kind!r}, got {len(parts)}: {parts}')
+    for part in parts:
+        if kind != DIFFERENCE:
+            _name_id(part, ids, where)
+        elif part not in before:
+            raise ValueError(f'{where}: expected one of the measures above it, {list(before)}, got {part!r}')
+    for points in (parts[:2], parts[2:]) if kind == 'line_angle' else (parts,):
+        if len(set(points)) != len(points):
+            raise ValueError(f'{where}: expected names that differ, got {points}')
+    if kind == DIFFERENCE and len({is_angle(part, before) for part in parts}) > 1:
+        raise ValueError(f'{where}: expected two angles or two distances, got one of each: {parts}')
 
 
 def _sides(pairs: list, names: list, name: str) -> list:

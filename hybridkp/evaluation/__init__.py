@@ -1,7 +1,10 @@
 """Metrics and what is written of an evaluation."""
 
+from hybridkp.evaluation.coco_average_precision import CocoAveragePrecision
 from hybridkp.evaluation.covariance_calibration import CovarianceCalibration
+from hybridkp.evaluation.landmark_file import LandmarkFile
+from hybridkp.evaluation.measure_file import MeasureFile
 from hybridkp.evaluation.radial_error import RadialError
 from hybridkp.evaluation.result_file import ResultFile
 
-__all__ = ['CovarianceCalibration', 'RadialError', 'ResultFile']
+__all__ = ['CocoAveragePrecision', 'CovarianceCalibration', 'LandmarkFile', 'MeasureFile', 'RadialError', 'ResultFile']

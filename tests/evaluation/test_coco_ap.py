@@ -1,4 +1,4 @@
-"""COCO AP, as our configs build it from mmpose: by hand, on the ground truth, and against pycocotools."""
+"""COCO AP, as our configs measure it, ours and mmpose's: by hand, on the ground truth, and against pycocotools."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def load(name):
 
 def build_metric(cfg, ann_file, metainfo, **more):
     evaluators = cfg.val_evaluator if isinstance(cfg.val_evaluator, list) else [cfg.val_evaluator]
-    (settings,) = (evaluator for evaluator in evaluators if evaluator.type == 'CocoMetric')
+    (settings,) = (one for one in evaluators if one.type in ('CocoAveragePrecision', 'CocoMetric'))
     metric = METRICS.build(settings | dict(ann_file=ann_file) | more)
     metric.dataset_meta = metainfo
     return metric

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 ROOT = Path(__file__).parents[2]
 RUN = {'side', 'median', 'low', 'high', 'rounds'}
@@ -84,6 +85,42 @@ def test_pipeline(measure):
     in_line, loader = measure('pipeline', '--samples', '4')
     assert in_line['unit'] == loader['unit'] == 'images/s'
     assert list(in_line['facts'].values()) == [1]
+
+
+def test_evaluate(measure):
+    (contest,) = measure('evaluate', '--samples', '40')
+    assert contest['title'] == 'evaluate 833 detections, 88 people, 40 images'
+    assert [run['side'] for run in contest['runs'].values()] == ['ours', 'theirs']
+    (precision,) = contest['facts'].values()
+    assert 0.05 < precision < 0.95
+
+
+def test_numbers_that_differ_are_no_contest(tool):
+    evaluate = importlib.import_module('benchmarks.evaluate')
+    with pytest.raises(RuntimeError, match='expected equal numbers'):
+        evaluate.equal({evaluate.OURS: {'coco/AP': 0.5}, evaluate.THEIRS: {'coco/AP': 0.5 + 1e-15}})
+
+
+@pytest.mark.parametrize('model', ['hrnet_w32', 'unet'])
+def test_covariance(measure, model):
+    (contest,) = measure('covariance', '--models', model, '--batch-size', '1')
+    plain, calibrated, points, dark = (run['mean error, px'] for run in contest['runs'].values())
+    assert list(contest['runs'])[2].startswith('points alone') and list(contest['runs'])[3].startswith('mmpose')
+    assert plain == calibrated < 0.2 and points < 1.5 and dark < 0.3
+    assert len(contest['ratios']) == 4
+    assert [fact.split(': ')[1] for fact in contest['facts']] == list(contest['runs'])[:2]
+    assert all(share > 0 for share in contest['facts'].values())
+
+
+def test_calibrated_covariances_are_other_covariances(tool):
+    covariance = importlib.import_module('benchmarks.covariance')
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        contest = covariance.prediction('unet', 1, 'cpu')
+        found = {name: run()[0].pred_instances for name, run in contest.turns().items()}
+    plain, calibrated = (found[name].keypoint_covariances for name in contest.ours)
+    assert plain.shape == (1, 19, 2, 2) and (calibrated > plain).diagonal(axis1=-2, axis2=-1).all()
+    for name in contest.theirs:
+        assert found[name].keypoints.shape == (1, 19, 2) and 'keypoint_covariances' not in found[name]
 
 
 def test_ratios_are_taken_within_rounds(tool):

@@ -10,7 +10,8 @@ import pytest
 BASES = {
     'skeletons/triangle.py': """
 skeleton = dict(
-    name='triangle', keypoints=['top', 'left', 'right'], flip_pairs=[], links=[('top', 'left')], sigmas=[0.01] * 3)
+    name='triangle', keypoints=['top', 'left', 'right'], flip_pairs=[], links=[('top', 'left')], sigmas=[0.01] * 3,
+    measures=dict(top=('angle', 'left', 'top', 'right'), base=('distance', 'left', 'right')))
 """,
     'datasets/triangles.py': """
 _base_ = [{radiograph!r}, '../skeletons/triangle.py']
@@ -118,6 +119,26 @@ def test_table_in_millimetres(finished):
         table = list(csv.DictReader(file))
     assert [row['landmark'] for row in table] == ['top', 'left', 'right', 'all']
     assert sum(int(row['missing']) for row in table[:3]) == metrics['missing'] <= 1
+
+
+def test_points_and_measures_with_their_deviations(finished, experiment, call, tmp_path):
+    (best,) = finished.glob('best_MRE_mm_*.pth')
+    files = {name: tmp_path / f'{name}.csv' for name in ('landmarks', 'measures')}
+    options = [part for name, path in files.items() for part in (f'--{name}', path)]
+    call('test', experiment, best, '--work-dir', tmp_path / 'work', *options)
+    metrics = json.loads((tmp_path / 'work/metrics.json').read_text())
+    tables = {name: list(csv.DictReader(path.read_text().splitlines())) for name, path in files.items()}
+    assert [row['landmark'] for row in tables['landmarks']] == 4 * ['top', 'left', 'right']
+    assert [row['measure'] for row in tables['measures']] == 4 * ['top', 'base']
+    assert {row['unit'] for row in tables['landmarks']} == {'mm'}
+    assert all(float(row['sd_major']) >= float(row['sd_minor']) > 0 for row in tables['landmarks'])
+    for i, row in enumerate(tables['measures'][1::2]):
+        left, right = (np.array([float(tables['landmarks'][3 * i + j][axis]) for axis in 'xy']) for j in (1, 2))
+        assert float(row['value']) == pytest.approx(np.hypot(*(left - right)), abs=1e-3)
+        assert row['image'] == tables['landmarks'][3 * i]['image'] and float(row['sd']) > 0
+    errors = [abs(float(row['error'])) for row in tables['measures'][1::2]]
+    assert metrics['base_MAE'] == pytest.approx(np.mean(errors), rel=1e-3)
+    assert {'top_MAE', 'top_within_95', 'base_within_95', 'MRE_mm'} < set(metrics)
 
 
 def test_pictures_begin_with_the_worst_case(finished):

@@ -177,6 +177,23 @@ def test_covariances_are_measured(radial_config, trained, call, tmp_path, capsys
     assert 'no constant covariances to compare the predicted ones with: tools/calibrate.py' in log.read_text()
 
 
+def test_landmarks_are_in_px_without_radial_errors_and_a_skeleton_without_measures_is_refused(trained, call, tmp_path):
+    call('test', trained.config, trained.checkpoint, '--work-dir', tmp_path, '--landmarks', tmp_path / 'points.csv')
+    rows = [line.split(',') for line in (tmp_path / 'points.csv').read_text().splitlines()]
+    assert len(rows) == 1 + 9 * 17 and {row[2] for row in rows[1:]} == {'px'}
+    with pytest.raises(SystemExit, match='skeleton mirror_mouse17: expected measures to write a file of, got none'):
+        call('test', trained.config, trained.checkpoint, '--work-dir', tmp_path, '--measures', tmp_path / 'm.csv')
+    assert not (tmp_path / 'm.csv').exists()
+
+
+def test_each_table_has_a_file_of_its_own(radial_config, trained, call, tmp_path):
+    arguments = ('test', radial_config, trained.checkpoint, '--work-dir', tmp_path)
+    for options in (['--landmarks', 'landmarks.csv'], ['--landmarks', 'a.csv', '--measures', './a.csv']):
+        paths = [part if part[0] == '-' else tmp_path / part for part in options]
+        with pytest.raises(SystemExit, match='expected a file of its own for each table'):
+            call(*arguments, *paths)
+
+
 def test_a_constant_in_the_checkpoint_is_the_baseline(trained, call, tmp_path):
     content = torch.load(trained.checkpoint, weights_only=False)
     points = [[9.0, 0.5, 4.0]] * 17

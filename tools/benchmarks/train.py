@@ -129,7 +129,8 @@ def batches(our_config: Config, their_config: Config, size: int) -> tuple[dict, 
     for index in range(size):
         points = (rng.uniform(0.1, 0.9, (1, 17, 2)) * (width, height)).astype(np.float32)
         image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        sample = dict(img=image, id=index, input_size=(width, height), keypoints=points, transformed_keypoints=points)
+        sample = dict(img=image, id=index, keypoints=points, transformed_keypoints=points)
+        sample |= dict(input_size=(width, height), bbox_scale=np.array([[width, height]]))
         samples.append(sample | dict(keypoints_visible=np.ones((1, 17), dtype=np.float32)))
     packers = [Compose(cfg.train_dataloader.dataset.pipeline[-2:]) for cfg in (our_config, their_config)]
     return tuple(pseudo_collate([pack(dict(sample)) for sample in samples]) for pack in packers)

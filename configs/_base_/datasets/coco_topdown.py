@@ -26,6 +26,6 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='CocoMetric', ann_file=data_root + 'annotations/person_keypoints_val2017.json')
+val_evaluator = dict(type='CocoAveragePrecision', ann_file=data_root + 'annotations/person_keypoints_val2017.json')
 test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(save_best='coco/AP', rule='greater', interval=10))

@@ -1,0 +1,45 @@
+"""Points of a sample, and names of images."""
+
+import numpy as np
+import pytest
+
+from hybridkp.errors import InputError
+from hybridkp.evaluation.sample_points import image_names, labelled_points, predicted_points
+
+
+def sample(count=2, **changes):
+    pred = dict(keypoints=np.ones((1, count, 2), np.float32), keypoint_scores=np.full((1, count), 0.5, np.float32))
+    pred['keypoint_covariances'] = np.tile(np.eye(2, dtype=np.float32), (1, count, 1, 1))
+    truth = dict(keypoints=np.array([[[1, 2], [3, 4]]], np.float32), keypoints_visible=np.array([[1, 0]], np.float32))
+    return dict(img_path='a.png', pred_instances=pred | changes, gt_instances=truth)
+
+
+def test_shapes_and_precision():
+    points, covariances, scores = predicted_points(sample())
+    assert (points.shape, covariances.shape, scores.shape) == ((2, 2), (2, 2, 2), (2,))
+    assert points.dtype == covariances.dtype == scores.dtype == float
+
+
+def test_a_missing_label_is_nan():
+    assert labelled_points(sample())[0].tolist() == [1, 2] and np.isnan(labelled_points(sample())[1]).all()
+    stacked = sample()
+    stacked['gt_instances']['keypoints_visible'] = np.array([[[0, 1], [1, 0]]])
+    assert np.isnan(labelled_points(stacked)).all(axis=1).tolist() == [True, False], 'visibility comes before weight'
+
+
+def test_what_does_not_fit_names_the_image():
+    with pytest.raises(InputError, match=r'a.png: expected predicted keypoint_covariances .*\(1, 2, 2, 2\), got none'):
+        predicted_points(sample(keypoint_covariances=None))
+    with pytest.raises(InputError, match=r'a.png: .* got \(1, 3, 2, 2\)'):
+        predicted_points(sample(keypoint_covariances=np.zeros((1, 3, 2, 2))))
+    with pytest.raises(InputError, match=r'a.png: expected the predicted landmarks of one instance'):
+        predicted_points(sample(keypoints=np.zeros((2, 2, 2))))
+    with pytest.raises(InputError, match=r'a.png: expected the labelled landmarks of one instance.* got \(1, 2, 2\)'):
+        labelled_points(sample(3))
+
+
+def test_names_are_relative_to_the_folder_of_all():
+    assert image_names(['x/y/1.png', 'x/y/2.png']) == ['1.png', '2.png']
+    assert image_names(['x/a/1.png', 'x/b/1.png', 'x/2.png']) == ['a/1.png', 'b/1.png', '2.png']
+    assert image_names(['1.png']) == ['1.png'] and image_names(['1.png', 'a/1.png']) == ['1.png', 'a/1.png']
+    assert image_names(['ab/1.png', 'ac/1.png']) == ['ab/1.png', 'ac/1.png']
