@@ -7,6 +7,7 @@ from hybridkp.codecs.fixed_covariance import FixedCovariance
 from hybridkp.codecs.isotropic_heatmap import IsotropicHeatmap
 from hybridkp.codecs.learned_covariance import LearnedCovariance
 from hybridkp.codecs.limb_covariance import LimbCovariance
+from hybridkp.codecs.published_heatmap import PublishedHeatmap
 from hybridkp.codecs.reader_covariance import ReaderCovariance
 from hybridkp.codecs.structure_covariance import StructureCovariance
 from hybridkp.codecs.target_context import TargetContext
@@ -19,6 +20,7 @@ __all__ = [
     'KeypointCodec',
     'LearnedCovariance',
     'LimbCovariance',
+    'PublishedHeatmap',
     'ReaderCovariance',
     'StructureCovariance',
     'TargetContext',

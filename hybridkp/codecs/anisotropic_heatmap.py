@@ -30,6 +30,10 @@ class AnisotropicHeatmap(MMPoseProtocol, KeypointCodec):
         ValueError: if `input_size` is not a multiple of `stride`.
     """
 
+    flip_shift: int | None = None
+    """For the flip test None merges what both views decode to; a number averages their heatmaps, after moving those of
+    the mirrored image right by so many columns."""
+
     def __init__(
         self,
         covariance: dict,
@@ -41,7 +45,7 @@ class AnisotropicHeatmap(MMPoseProtocol, KeypointCodec):
         super().__init__()
         if input_size is not None and any(side % stride for side in input_size):
             raise ValueError(f'input_size {tuple(input_size)} is not a multiple of stride {stride}')
-        self.covariance = KEYPOINT_CODECS.build(dict(covariance, num_keypoints=num_keypoints, cell=stride))
+        self.covariance = KEYPOINT_CODECS.build({'cell': stride, **covariance, 'num_keypoints': num_keypoints})
         self.stride = stride
         self.input_size = input_size
         self.pixel_offset = pixel_offset
@@ -66,6 +70,10 @@ class AnisotropicHeatmap(MMPoseProtocol, KeypointCodec):
         """
         if isinstance(keypoints, np.ndarray):
             return self.encode_sample(keypoints, covariance if keypoints_visible is None else keypoints_visible)
+        return self._render(keypoints, covariance, size)
+
+    def _render(self, keypoints: Tensor, covariance: Tensor, size: tuple[int, int]) -> Tensor:
+        """Render keypoints (B, K, 2) px with covariances (B, K, 2, 2) px^2 as heatmaps (B, K, h, w)."""
         cells = (keypoints + self.pixel_offset) / self.stride - self.pixel_offset
         return render_gaussians(cells, covariance / self.stride**2, size)
 
@@ -77,6 +85,10 @@ class AnisotropicHeatmap(MMPoseProtocol, KeypointCodec):
         """
         if isinstance(heatmaps, np.ndarray):
             return self.decode_sample(heatmaps)
+        return self._decode_maps(heatmaps)
+
+    def _decode_maps(self, heatmaps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode heatmaps (B, K, h, w): points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2."""
         cells, scores, covariance = fit_peaks(heatmaps)
         keypoints = (cells + self.pixel_offset) * self.stride - self.pixel_offset
         return keypoints, scores, covariance * self.stride**2

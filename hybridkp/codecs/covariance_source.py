@@ -18,7 +18,8 @@ class CovarianceSource(nn.Module, ABC):
         relative_sigma: the same as a fraction of the input's side (of sqrt(H * W) where it is no square), but never
             less than 3/4 of a cell; 0.00586 gives the landmark literature's 0.75 px at 128, 1.5 at 256 and 3 at 512.
         num_keypoints: K; None where the number of widths need not be checked.
-        cell: side of a heatmap's cell in px, which the codec sets: a narrower Gaussian would fall between cells.
+        cell: side of a heatmap's cell in px, between which a narrower Gaussian would fall; the codec gives its own,
+            unless maps are interpolated from coarser ones and the config says theirs.
 
     Raises:
         ValueError: if not exactly one of the widths is given, if one is not positive and finite, or if there are

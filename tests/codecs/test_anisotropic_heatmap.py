@@ -112,3 +112,11 @@ def test_errors():
         KEYPOINT_CODECS.build(
             dict(type='AnisotropicHeatmap', covariance=dict(type='FixedCovariance', sigma=[1, 2]), num_keypoints=3)
         )
+
+
+@pytest.mark.parametrize('cell, sigma', [(None, 0.75), (4, 3.0)])
+def test_cell_of_interpolated_maps_is_said_by_the_source(mmpose_scope, cell, sigma):
+    source = dict(type='FixedCovariance', relative_sigma=0.001) | (dict(cell=cell) if cell else {})
+    codec = KEYPOINT_CODECS.build(dict(type='AnisotropicHeatmap', covariance=source, stride=1))
+    covariance = codec.target_covariance(torch.zeros(1, 1, 2), (128, 128))[0, 0]
+    torch.testing.assert_close(covariance, sigma**2 * torch.eye(2))

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.usefixtures('mmpose_scope')
 CODECS = {
     'AnisotropicHeatmap': dict(covariance=dict(type='LearnedCovariance', sigma=8)),
     'IsotropicHeatmap': dict(sigma=8),
+    'PublishedHeatmap': dict(rule='mmpose-dark', sigma=5),
 }
 
 

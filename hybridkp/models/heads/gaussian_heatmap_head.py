@@ -13,6 +13,7 @@ from hybridkp.codecs.target_context import TargetContext
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.ops.covariance import merge, mirror
 from hybridkp.ops.peaks import highest_cells
+from hybridkp.ops.published_decoders import average_views
 
 Features = tuple[Tensor, ...]
 
@@ -135,7 +136,8 @@ class GaussianHeatmapHead(BaseModule):
 
         With ``flip_test`` in `test_cfg`, `feats` is the pair of the features of the images and of the mirrored
         images; both are decoded, and points and covariances are averaged with the scores as weights; where the two
-        do not agree, the more confident one is taken (see `ops.covariance.merge`).
+        do not agree, the more confident one is taken (see `ops.covariance.merge`). A codec with a `flip_shift` has the
+        heatmaps averaged and their mean decoded instead, as published checkpoints are measured.
 
         Returns:
             Instances with ``keypoints`` (1, K, 2) px, ``keypoint_scores`` (1, K) and ``keypoint_covariances``
@@ -156,7 +158,12 @@ class GaussianHeatmapHead(BaseModule):
         The covariances are mapped by a calibration, of which the head has one of its own.
 
         Returns what `predict` returns.
+
+        Raises:
+            ValueError: if the codec averages heatmaps, but the views are more than heatmaps.
         """
+        if len(views) > 1 and getattr(self.codec, 'flip_shift', None) is not None:
+            views = [self._average(*views, list(samples[0].metainfo['flip_indices']))]
         if len(views) == 1:
             keypoints, scores, covariances = self._decode_view(views[0])
         else:
@@ -170,6 +177,13 @@ class GaussianHeatmapHead(BaseModule):
     def _decode_view(self, view: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Decode a view: points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2."""
         return self.codec.decode(view)
+
+    def _average(self, heatmaps: Tensor, mirrored: Tensor, flip_indices: list[int]) -> Tensor:
+        """Average the heatmaps (B, K, h, w) of both views as the codec has it."""
+        if heatmaps.dim() != 4:
+            codec = type(self.codec).__name__
+            raise ValueError(f'{codec} averages heatmaps in the flip test, and {type(self).__name__} has more')
+        return average_views(heatmaps, mirrored, flip_indices, self.codec.flip_shift)
 
     def _decode_both(self, heatmaps: Tensor, mirrored: Tensor, flip_indices: list[int]) -> tuple[Tensor, ...]:
         """Decode both views and merge them: points (B, K, 2), scores (B, K), covariances (B, K, 2, 2)."""

@@ -1,0 +1,3 @@
+# For checkpoints of mmpose's hrnet-w32.
+_base_ = 'hrnet_w32_coco_384x288_detections.py'
+model = dict(head=dict(codec=dict(_delete_=True, type='PublishedHeatmap', rule='mmpose', relative_sigma=0.0360844)))

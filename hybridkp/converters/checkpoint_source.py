@@ -1,0 +1,35 @@
+"""What is known of the checkpoints of someone else."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class CheckpointSource(NamedTuple):
+    """Where checkpoints come from, and what their parameters become.
+
+    A row is a pattern of a whole name and a template of the name that it becomes. Groups of the pattern have names;
+    one with a capital name is a number that counts from 1 there and from 0 in the template.
+
+    Args:
+        what: what the file is, for messages.
+        rows: pairs of pattern and template.
+        configs: paths below ``configs/``, without suffix, of the experiments that may fit.
+        changes: functions of parameters whose values change, too, by the name that they become.
+    """
+
+    what: str
+    rows: Sequence[tuple[str, str]]
+    configs: Sequence[str]
+    changes: Mapping[str, Callable[[Tensor], Tensor]] = {}
+
+    def new_name(self, name: str) -> str | None:
+        """Give what a name becomes, or None if there is no such name in these checkpoints."""
+        for pattern, template in self.rows:
+            match = re.fullmatch(pattern, name)
+            if match:
+                groups = match.groupdict()
+                return template.format(**{k: int(text) - 1 if k.isupper() else text for k, text in groups.items()})
+        return None
