@@ -1,5 +1,6 @@
 """Predictions as a COCO result file with covariances."""
 
+import decimal
 import json
 from collections.abc import Sequence
 
@@ -8,6 +9,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_file_backend
 from mmpose.registry import METRICS
 
+_UP, _DOWN = (decimal.Context(prec=6, rounding=rule) for rule in (decimal.ROUND_UP, decimal.ROUND_DOWN))
+
 
 @METRICS.register_module()
 class ResultFile(BaseMetric):
@@ -15,7 +18,7 @@ class ResultFile(BaseMetric):
 
     Each entry has ``image_id``, ``category_id``, ``keypoints`` [x, y, score, ...] in image px, ``score`` (the box's
     score times the mean of the keypoint scores above 0.2, as in mmpose's `CocoMetric`), ``bbox`` [x, y, w, h] and
-    ``keypoint_covariances``, a list of [xx, xy, yy] in px^2.
+    ``keypoint_covariances``, a list of [xx, xy, yy] in px^2 with 6 digits.
 
     Args:
         path: the file, written whole or not at all.
@@ -45,8 +48,7 @@ class ResultFile(BaseMetric):
                         'score': score,
                         'bbox': _rounded(np.concatenate((corners[:2], corners[2:] - corners[:2]))),
                         'keypoint_covariances': [
-                            [float(f'{value:.6g}') for value in row]
-                            for row in covariances.reshape(len(points), 4)[:, [0, 1, 3]]
+                            _definite(*row) for row in covariances.reshape(len(points), 4)[:, [0, 1, 3]]
                         ],
                     }
                 )
@@ -59,3 +61,8 @@ class ResultFile(BaseMetric):
 
 def _rounded(values: np.ndarray) -> list[float]:
     return [round(float(value), 4) for value in values]
+
+
+def _definite(xx: float, xy: float, yy: float) -> list[float]:
+    """Round to 6 digits, variances up and the mixed term towards 0: a thin ellipse remains positive definite."""
+    return [float(way.create_decimal(float(value))) for way, value in ((_UP, xx), (_DOWN, xy), (_UP, yy))]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hybridkp.ops.covariance import determinant, inverse
+from hybridkp.ops.covariance import determinant, inverse, keep_definite
 
 KINDS = ('scale', 'affine', 'additive')
 """What a fitted map may change, see `fit`."""
@@ -50,7 +50,8 @@ class Calibration(NamedTuple):
 def calibrate(covariances: Tensor, calibration: Calibration) -> Tensor:
     """Map covariances (..., K, 2, 2), on their device and in their type."""
     log_scale, exponent, offset, conformal = (value.to(covariances) for value in calibration)
-    return conformal * (log_scale.exp()[..., None, None] * _power(*_spectrum(covariances), exponent) + offset)
+    known = log_scale.exp()[..., None, None] * _power(*_spectrum(covariances), exponent)
+    return keep_definite(conformal * (known + offset))
 
 
 def mahalanobis2(errors: Tensor, covariances: Tensor) -> Tensor:

@@ -47,12 +47,27 @@ def from_sigmas(sigma1: Tensor, sigma2: Tensor, angle: Tensor) -> Tensor:
 def to_sigmas(covariances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return (sigma1, sigma2, angle) of covariances (..., 2, 2), sigma1 >= sigma2, the inverse of `from_sigmas`.
 
-    Closed form of the symmetric 2x2 eigenvalue problem; the angle lies in (-pi/2, pi/2] and is 0 for a circle.
+    Closed form of the symmetric 2x2 eigenvalue problem; the angle lies in (-pi/2, pi/2] and is 0 for a circle. The
+    smaller eigenvalue is the determinant over the greater one: of a thin ellipse their difference would be rounding.
     """
     xx, xy, yy = covariances[..., 0, 0], covariances[..., 0, 1], covariances[..., 1, 1]
-    mean, radius = (xx + yy) / 2, torch.hypot((xx - yy) / 2, xy)
+    greater = (xx + yy) / 2 + torch.hypot((xx - yy) / 2, xy)
+    smaller = determinant(covariances) / greater.clamp(min=torch.finfo(greater.dtype).tiny)
     angle = torch.atan2(2 * xy, xx - yy) / 2
-    return (mean + radius).sqrt(), (mean - radius).clamp(min=0).sqrt(), angle
+    return greater.sqrt(), torch.minimum(smaller, greater).clamp(min=0).sqrt(), angle
+
+
+def keep_definite(covariances: Tensor) -> Tensor:
+    """Make covariances (..., 2, 2) definite that are so by less than rounding; all others stay as they are.
+
+    The squared correlation is kept below 1 - 64 eps by a smaller mixed term; in float32 that concerns ellipses whose
+    axes have a ratio of 700 or more. Scaling along x and y does not change a correlation, so that what is definite
+    here remains so on the way back to the image.
+    """
+    xx, xy, yy = covariances[..., 0, 0], covariances[..., 0, 1], covariances[..., 1, 1]
+    greatest = (1 - 64 * torch.finfo(xx.dtype).eps) ** 0.5 * (xx * yy).sqrt()
+    xy = torch.minimum(torch.maximum(xy, -greatest), greatest)
+    return torch.stack((xx, xy, xy, yy), dim=-1).unflatten(-1, (2, 2))
 
 
 def merge(points: Tensor, covariances: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,4 +98,4 @@ def merge(points: Tensor, covariances: Tensor, weights: Tensor) -> tuple[Tensor,
     mean = (agreeing[..., None] * points).sum(dim=0) / agreeing.sum(dim=0)[..., None]
     spread = points - mean
     spread = spread[..., :, None] * spread[..., None, :]
-    return mean, (weights[..., None, None] * (covariances + spread)).sum(dim=0)
+    return mean, keep_definite((weights[..., None, None] * (covariances + spread)).sum(dim=0))
