@@ -70,6 +70,7 @@ def test_part_of_a_map_is_a_mistake(covariances, fitted):
         module.assign(Calibration.identity(K + 1))
 
 
+@pytest.mark.filterwarnings('ignore:.*copying from a non-meta parameter')
 def test_type_and_device_are_those_of_the_covariances(covariances, fitted):
     module = CovarianceMap(K)
     module.assign(fitted)
