@@ -183,7 +183,7 @@ def main(argv: list[str] | None = None) -> None:
         add_tables(runner, args.landmarks, args.measures)
         metrics = {name: value if isinstance(value, int) else float(value) for name, value in runner.test().items()}
     if is_main_process():
-        report(metrics, runner.test_dataloader.dataset.metainfo['boxes'], cfg.work_dir)
+        report(metrics, runner.test_dataloader.dataset.metainfo.get('boxes', 'not said by the data set'), cfg.work_dir)
         if args.show_dir:
             show(cfg, args, calibration)
 
