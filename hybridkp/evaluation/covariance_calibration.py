@@ -11,6 +11,7 @@ from hybridkp.errors import InputError
 from hybridkp.evaluation import calibration_statistics as statistics
 from hybridkp.evaluation.radial_statistics import intervals, radial
 from hybridkp.evaluation.sample_errors import error_vectors, sample_spacing
+from hybridkp.evaluation.sample_points import each_once, predicted_points
 from hybridkp.evaluation.text_table import aligned, write_csv
 
 ROWS = {
@@ -90,13 +91,14 @@ class CovarianceCalibration(BaseMetric):
         """Keep a batch's error vectors, covariances and scores in image px, and what maps other px to these."""
         for sample in data_samples:
             vectors = error_vectors(sample)
+            _, covariances, scores = predicted_points(sample)
             scatter, freedom = statistics.reader_scatter(_readers(sample, len(vectors)))
             self.results.append(
                 dict(
                     key=(sample['img_path'], sample['id']),
                     vectors=vectors,
-                    covariances=_covariances(sample, len(vectors)),
-                    scores=np.asarray(sample['pred_instances']['keypoint_scores'][0], dtype=float),
+                    covariances=covariances,
+                    scores=scores,
                     scale=np.ones(2) if self.constant is None else _scale(sample, len(vectors), len(self.constant)),
                     spacing=sample_spacing(sample) if self.unit == 'mm' else np.ones(2),
                     scatter=scatter,
@@ -106,8 +108,7 @@ class CovarianceCalibration(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the numbers, log both tables and write that by landmark if a file is asked for."""
-        once = {result['key']: result for result in results}
-        ordered = [once[key] for key in sorted(once)]  # so that the draws do not depend on the order of the samples
+        ordered = each_once(results)
         kept = {name: np.stack([result[name] for result in ordered]) for name in ordered[0] if name != 'key'}
         vectors, candidates, degenerate = self._candidates(kept)
         self.errors = radial(vectors)
@@ -226,16 +227,6 @@ def _positive_definite(matrices: np.ndarray) -> np.ndarray:
 def _outer(scales: np.ndarray) -> np.ndarray:
     """Return what (N, 1, 2, 2) covariances are multiplied with when x and y are with scales (N, 2)."""
     return (scales[:, :, None] * scales[:, None, :])[:, None]
-
-
-def _covariances(sample: dict, count: int) -> np.ndarray:
-    given = sample['pred_instances'].get('keypoint_covariances')
-    if given is None or np.shape(given) != (1, count, 2, 2):
-        raise InputError(
-            f'{sample["img_path"]}: expected predicted keypoint_covariances of shape {(1, count, 2, 2)}, '
-            f'got {"none" if given is None else np.shape(given)}'
-        )
-    return np.asarray(given[0], dtype=float)
 
 
 def _scale(sample: dict, count: int, expected: int) -> np.ndarray:

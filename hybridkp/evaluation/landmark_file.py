@@ -8,7 +8,7 @@ from mmengine.evaluator import BaseMetric
 from mmpose.registry import METRICS
 
 from hybridkp.evaluation.sample_errors import sample_spacing
-from hybridkp.evaluation.sample_points import image_names, predicted_points
+from hybridkp.evaluation.sample_points import each_once, image_names, predicted_points
 from hybridkp.evaluation.text_table import write_csv
 from hybridkp.ops.covariance import to_sigmas, transform
 
@@ -50,11 +50,10 @@ class LandmarkFile(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict:
         """Write the file."""
-        once = {result['key']: result for result in results}
-        keys = sorted(once)
-        table = [COLUMNS]
-        for key, image in zip(keys, image_names([path for path, _ in keys]), strict=True):
-            for i, numbers in enumerate(once[key]['numbers'].tolist()):
+        ordered, table = each_once(results), [COLUMNS]
+        images = image_names([result['key'][0] for result in ordered])
+        for result, image in zip(ordered, images, strict=True):
+            for i, numbers in enumerate(result['numbers'].tolist()):
                 table.append([image, self.dataset_meta['keypoint_id2name'][i], self.unit, *numbers])
         write_csv(table, self.path)
         return {}

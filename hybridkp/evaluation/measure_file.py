@@ -10,7 +10,7 @@ from mmpose.registry import METRICS
 
 from hybridkp.errors import InputError
 from hybridkp.evaluation.sample_errors import sample_spacing
-from hybridkp.evaluation.sample_points import image_names, labelled_points, predicted_points
+from hybridkp.evaluation.sample_points import each_once, image_names, labelled_points, predicted_points
 from hybridkp.evaluation.text_table import aligned, write_csv
 from hybridkp.ops.covariance import transform
 from hybridkp.ops.measures import compose, is_angle, landmarks, propagate
@@ -68,12 +68,11 @@ class MeasureFile(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Write the file, log the table by measure and compute the numbers."""
-        once = {result['key']: result for result in results}
-        keys = sorted(once)
-        kept = {name: _stack([once[key][name] for key in keys]) for name in once[keys[0]] if name != 'key'}
+        ordered = each_once(results)
+        kept = {name: _stack([result[name] for result in ordered]) for name in ordered[0] if name != 'key'}
         measured = {name: self._measure(name, kept) for name in self.dataset_meta['measures']}
         table = [COLUMNS]
-        for i, image in enumerate(image_names([path for path, _ in keys])):
+        for i, image in enumerate(image_names([result['key'][0] for result in ordered])):
             table += [[image, name, self._unit(name), *rows[i].tolist()] for name, rows in measured.items()]
         write_csv(table, self.path)
         summaries = {name: _summary(rows) for name, rows in measured.items()}

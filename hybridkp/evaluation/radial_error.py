@@ -9,6 +9,7 @@ from mmpose.registry import METRICS
 
 from hybridkp.evaluation.radial_statistics import detection_rates, intervals, mean_and_deviation, radial
 from hybridkp.evaluation.sample_errors import error_vectors, sample_spacing
+from hybridkp.evaluation.sample_points import each_once
 from hybridkp.evaluation.text_table import aligned, write_csv
 
 
@@ -62,8 +63,7 @@ class RadialError(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the numbers, log the table by landmark and write it if a file is asked for."""
-        once = {result['key']: result for result in results}
-        ordered = [once[key] for key in sorted(once)]  # so that the draws do not depend on the order of the samples
+        ordered = each_once(results)
         vectors = np.stack([result['vectors'] for result in ordered])
         in_px = in_unit = radial(vectors)
         if self.unit == 'mm':

@@ -3,6 +3,7 @@
 import numpy as np
 
 from hybridkp.errors import InputError
+from hybridkp.evaluation.sample_points import labelled_points
 
 
 def error_vectors(sample: dict) -> np.ndarray:
@@ -17,13 +18,9 @@ def error_vectors(sample: dict) -> np.ndarray:
             f'{sample["img_path"]}: expected the predicted and the labelled landmarks of one instance, '
             f'got {predicted.shape} and {truth["keypoints"].shape}'
         )
-    visible = truth['keypoints_visible'][0]
-    labelled = (visible if visible.ndim == 1 else visible[:, 0]) > 0
-    points = np.asarray(predicted[0], dtype=float)
-    vectors = points - np.asarray(truth['keypoints'][0], dtype=float)
-    vectors[~np.isfinite(points).all(axis=1)] = np.inf
-    vectors[~labelled] = np.nan
-    return vectors
+    points, labels = np.asarray(predicted[0], dtype=float), labelled_points(sample)
+    finite = np.isfinite(points).all(axis=1, keepdims=True)
+    return np.where(np.isnan(labels), np.nan, np.where(finite, points - labels, np.inf))
 
 
 def sample_spacing(sample: dict) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Predicted and labelled points of one sample, and the names of images in tables."""
+"""Predicted and labelled points of one sample, the order of samples, and the names of images in tables."""
 
 import posixpath
 from collections.abc import Sequence
@@ -45,6 +45,12 @@ def labelled_points(sample: dict) -> np.ndarray:
     visible = np.asarray(truth['keypoints_visible'])[0]
     labelled = (visible if visible.ndim == 1 else visible[:, 0]) > 0
     return np.where(labelled[:, None], np.asarray(truth['keypoints'][0], dtype=float), np.nan)
+
+
+def each_once(results: Sequence[dict]) -> list[dict]:
+    """Give the results with keys of their own, ordered by ``key``: whatever the order and the number of processes."""
+    once = {result['key']: result for result in results}
+    return [once[key] for key in sorted(once)]
 
 
 def image_names(paths: Sequence[str]) -> list[str]:

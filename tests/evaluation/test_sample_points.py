@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hybridkp.errors import InputError
-from hybridkp.evaluation.sample_points import image_names, labelled_points, predicted_points
+from hybridkp.evaluation.sample_points import each_once, image_names, labelled_points, predicted_points
 
 
 def sample(count=2, **changes):
@@ -43,3 +43,8 @@ def test_names_are_relative_to_the_folder_of_all():
     assert image_names(['x/a/1.png', 'x/b/1.png', 'x/2.png']) == ['a/1.png', 'b/1.png', '2.png']
     assert image_names(['1.png']) == ['1.png'] and image_names(['1.png', 'a/1.png']) == ['1.png', 'a/1.png']
     assert image_names(['ab/1.png', 'ac/1.png']) == ['ab/1.png', 'ac/1.png']
+
+
+def test_each_sample_counts_once_in_an_order_of_its_own():
+    results = [dict(key=('b', 1), n=1), dict(key=('a', 2), n=2), dict(key=('b', 1), n=1), dict(key=('a', 1), n=3)]
+    assert [result['n'] for result in each_once(results)] == [3, 2, 1] == [r['n'] for r in each_once(results[::-1])]

@@ -4,24 +4,10 @@ import subprocess
 import sys
 
 import cv2
-import matplotlib.figure
 import numpy as np
 import pytest
 
 from hybridkp.inference.calibration_plot import plot_reliability, plot_risk_coverage
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """All figures that are saved."""
-    saved, save = [], matplotlib.figure.Figure.savefig
-
-    def remember(self, *arguments, **settings):
-        saved.append(self)
-        save(self, *arguments, **settings)
-
-    monkeypatch.setattr(matplotlib.figure.Figure, 'savefig', remember)
-    return saved
 
 
 @pytest.fixture
