@@ -1,8 +1,14 @@
-"""Fit a map of a checkpoint's covariances to its errors on a config's validation set, and put it into a copy."""
+"""Fit a map of a checkpoint's covariances to its errors on a config's validation set, and put it into a copy.
+
+python tools/calibrate.py CONFIG CHECKPOINT
+python tools/calibrate.py CONFIG fold0.pth fold1.pth fold2.pth fold3.pth
+
+The checkpoints of a cross-validation, of one config but for the data, get one map, fitted to what each of them predicts
+on the validation set of its own training. An ensemble of them has it as well, as have other checkpoints (--into).
+"""
 
 import argparse
 import io
-import os.path as osp
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +19,9 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from hybridkp import stack
-from hybridkp.datasets.coco_json import read_json
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.checkpoint import check_checkpoint
+from hybridkp.engine.held_out import check_images, fold_configs
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 from hybridkp.errors import InputError
 from hybridkp.evaluation.calibration_statistics import coverages
@@ -35,9 +41,12 @@ LEVELS = (0.5, 0.68, 0.9, 0.95)
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='the config file')
-    parser.add_argument('checkpoint', nargs='+', help='the checkpoint file; an ensemble cannot be calibrated')
+    parser.add_argument('checkpoint', nargs='+', help='the checkpoint file, or those of a cross-validation')
+    parser.add_argument(
+        '--into', nargs='+', default=[], metavar='CHECKPOINT', help='put the map into copies of these instead'
+    )
     parser.add_argument('--out', help='the copy with the map; default the name of the checkpoint with _calibrated')
     parser.add_argument(
         '--kind',
@@ -63,70 +72,25 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def check_arguments(args: argparse.Namespace) -> Path:
-    """Give the path of the copy.
+def check_arguments(args: argparse.Namespace) -> dict[str, Path]:
+    """Give the paths of the copies, by those of the checkpoints that they are made of.
 
     Raises:
-        InputError: if there are several checkpoints, no such level, or if the copy would replace the checkpoint.
+        InputError: if there is no such level, no place for a copy, or if one would replace its checkpoint.
     """
-    if len(args.checkpoint) > 1:
-        raise InputError(
-            f'expected one checkpoint, got {len(args.checkpoint)}: a map is fitted to one network and kept in its '
-            "checkpoint; an ensemble leaves out its members' maps, as its covariances are those of the mean heatmaps"
-        )
     if args.conformal is not None and not 0 < args.conformal < 1:
         raise InputError(f'--conformal: expected a level between 0 and 1, got {args.conformal:g}')
-    (checkpoint,) = args.checkpoint
-    if not args.out and '://' in checkpoint:
-        raise InputError(f'--out: expected the file to write, as {checkpoint} is not one beside which it could lie')
-    out = Path(args.out or Path(checkpoint).with_name(f'{Path(checkpoint).stem}_calibrated.pth'))
-    if out.exists() and Path(checkpoint).exists() and out.samefile(checkpoint):
-        raise InputError(f'--out: expected another file than the checkpoint {checkpoint} itself')
-    return out
-
-
-def ann_files(dataset: dict) -> dict[str, dict]:
-    """Give the data sets of a config, which may be wrapped, by the paths of their annotation files."""
-    parts = dataset.get('datasets') or ([dataset['dataset']] if 'dataset' in dataset else [])
-    if parts:
-        return {path: part for inner in parts for path, part in ann_files(inner).items()}
-    return {osp.realpath(osp.join(dataset.get('data_root') or '', dataset['ann_file'])): dataset}
-
-
-def images(dataset: dict) -> set[str]:
-    """Give the paths of a data set's images."""
-    found = set()
-    for path, part in ann_files(dataset).items():
-        content = read_json(path)
-        if not isinstance(content, dict) or not isinstance(content.get('images'), list):
-            raise InputError(f'{path}: expected COCO annotations with a list "images"')
-        folder = osp.join(part.get('data_root') or '', (part.get('data_prefix') or {}).get('img', ''))
-        found |= {osp.realpath(osp.join(folder, image['file_name'])) for image in content['images']}
-    return found
-
-
-def check_images(cfg: Config) -> None:
-    """Refuse to fit to images that are tested on, and warn of those that were trained on.
-
-    Raises:
-        InputError: if the validation set shares its annotation file or an image with the test set, or has no labels.
-    """
-    val, test, train = (cfg[f'{part}_dataloader'].dataset for part in ('val', 'test', 'train'))
-    if val.get('bbox_file'):
-        raise InputError(f"config {cfg.filename}: val_dataloader has a detector's boxes (bbox_file), and no labels")
-    remedy = 'a test would flatter what was fitted to its images; give val_dataloader.dataset.ann_file others'
-    if same := sorted(set(ann_files(val)) & set(ann_files(test))):
-        raise InputError(f'config {cfg.filename}: val_dataloader and test_dataloader both read {same[0]}: {remedy}')
-    ours = images(val)
-    if shared := sorted(ours & images(test)):
-        raise InputError(
-            f'config {cfg.filename}: val_dataloader and test_dataloader share {len(shared)} images, the first is '
-            f'{shared[0]}: {remedy}'
-        )
-    if all(map(osp.isfile, ann_files(train))) and (seen := ours & images(train)):
-        print(
-            f'warning: {len(seen)} of {len(ours)} images were trained on: their errors are smaller than those to come'
-        )
+    sources = args.into or args.checkpoint
+    if args.out and len(sources) > 1:
+        raise InputError(f'--out: expected none, as there are {len(sources)} checkpoints, got {args.out}')
+    copies = {}
+    for path in sources:
+        if not args.out and '://' in path:
+            raise InputError(f'--out: expected the file to write, as {path} is not one beside which it could lie')
+        copies[path] = Path(args.out or Path(path).with_name(f'{Path(path).stem}_calibrated.pth'))
+        if copies[path].exists() and Path(path).exists() and copies[path].samefile(path):
+            raise InputError(f'--out: expected another file than the checkpoint {path} itself')
+    return copies
 
 
 def predict(runner: Runner, loader: torch.utils.data.DataLoader) -> list[PoseDataSample]:
@@ -168,10 +132,21 @@ def conformal_factors(distances: Tensor, known: Tensor, folds: Tensor, level: fl
     return factors
 
 
+def join(found: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Join what `collect` finds; gives errors, covariances, weights, and the folds (N,) to cross-validate with.
+
+    Of several checkpoints each is a fold.
+    """
+    *data, images = (torch.cat(parts) for parts in zip(*found, strict=True))
+    if len(found) == 1:
+        return (*data, fold_numbers(images, FOLDS))
+    return (*data, torch.cat([torch.full((len(part[0]),), number) for number, part in enumerate(found)]))
+
+
 def calibrate(data: tuple[Tensor, Tensor, Tensor, Tensor], args: argparse.Namespace) -> tuple[str, Calibration]:
     """Choose a kind of map, fit it and say what it is worth; gives both."""
-    *data, groups = data
-    folds, (errors, covariances, weights) = fold_numbers(groups, FOLDS), data
+    *data, folds = data
+    errors, covariances, weights = data
     best, table = choose(*data, folds, trim=args.trim)
     kind = best if args.kind == 'auto' else args.kind
     print_table(table, kind)
@@ -233,29 +208,46 @@ def load(path: str, model: nn.Module, config: str) -> dict:
     return content
 
 
+def measure_all(runner: Runner, configs: list[Config], checkpoints: list[str]) -> tuple[list, list[str]]:
+    """Give what `collect` finds for each checkpoint on its validation set, and the annotation files of those."""
+    found, files = [], []
+    for cfg, path in zip(configs, checkpoints, strict=True):
+        load(path, runner.model, cfg.filename)
+        with explain_errors(cfg):
+            loader = runner.build_dataloader(cfg.val_dataloader)
+        found.append(collect(predict(runner, loader)))
+        files.append(loader.dataset.ann_file)
+        count, labels = len(found[-1][3].unique()), int((found[-1][2] > 0).sum())
+        print(f"\ncalibrating on {count} images of val_dataloader's {files[-1]} with {labels} labels")
+    return found, files
+
+
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    out = check_arguments(args)
+    copies = check_arguments(args)
     stack.mend()
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     cfg.load_from, cfg.resume = None, False
-    check_images(cfg)
+    if len(args.checkpoint) == 1:
+        check_images(cfg)
     runner = build_runner(cfg, 'none')
-    content = load(args.checkpoint[0], runner.model, cfg.filename)
-    with explain_errors(cfg):
-        loader = runner.build_dataloader(cfg.val_dataloader)
-    data = collect(predict(runner, loader))
-    errors, _, weights, groups = data
-    count, labels, path = len(groups.unique()), int((weights > 0).sum()), loader.dataset.ann_file
-    print(f"\ncalibrating on {count} images of val_dataloader's {path} with {labels} labels")
+    contents = {path: load(path, runner.model, cfg.filename) for path in dict.fromkeys([*args.checkpoint, *copies])}
+    configs = [cfg] if len(args.checkpoint) == 1 else fold_configs(cfg, args.checkpoint)
+    found, files = measure_all(runner, configs, args.checkpoint)
+    path = ', '.join(files)
     try:
+        data = join(found)
         kind, calibration = calibrate(data, args)
     except ValueError as error:
         raise InputError(f'{path}: {error}') from error
+    errors, _, weights, _ = data
     constant = constant_covariance(errors, weights).flatten(-2)[:, [0, 1, 3]].tolist()
+    count, labels = sum(len(part[3].unique()) for part in found), int((weights > 0).sum())
     about = dict(kind=kind, images=count, landmarks=labels, ann_file=path, constant=constant, conformal=args.conformal)
-    save(content, calibration, about, out)
-    print(f'\nwritten: {out}')
+    print()
+    for source, copy in copies.items():
+        save(contents[source], calibration, about, copy)
+        print(f'written: {copy}')
 
 
 if __name__ == '__main__':

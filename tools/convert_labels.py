@@ -12,12 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from hybridkp.converters.aariz import read_aariz
 from hybridkp.converters.cells import read_spacing
 from hybridkp.converters.deeplabcut import read_deeplabcut
 from hybridkp.converters.isbi2015 import read_isbi2015
 from hybridkp.converters.landmark_csv import read_landmark_csv
-from hybridkp.converters.splits import fold_coco, split_coco
+from hybridkp.converters.splits import block_names, fold_coco, fold_names, split_coco
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
@@ -66,6 +68,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         command.add_argument(
             '--folds', type=int, metavar='K', help='also write K times train.json and val.json of the split train'
         )
+        command.add_argument(
+            '--blocks',
+            type=int,
+            metavar='K',
+            help='likewise, with consecutive images in each val.json: where the habits of labelling drift, their '
+            'errors are more like those of the images to come',
+        )
     return parser.parse_args(argv)
 
 
@@ -105,23 +114,43 @@ def make_splits(args: argparse.Namespace) -> dict[str, dict]:
         raise InputError(f'--split: {error}') from error
 
 
-def make_folds(splits: dict[str, dict], folds: int, seed: int) -> dict[str, dict]:
-    """Give what is trained and validated on in each fold of the split to train on."""
-    whole = splits.get('train') or splits.get('all')
-    if whole is None:
-        raise InputError(f'--folds: expected a split train to make folds of, got {", ".join(splits)}')
-    try:
-        made = fold_coco(whole, folds, seed)
-    except ValueError as error:
-        raise InputError(f'--folds: {error}') from error
-    return {f'fold{i}/{name}': fold[name] for i, fold in enumerate(made) for name in ('train', 'val')}
+def make_folds(splits: dict[str, dict], args: argparse.Namespace) -> dict[str, dict]:
+    """Give what is trained and validated on in each fold and each block of the split to train on."""
+    files = {}
+    for option, name, count in (('--folds', 'fold', args.folds), ('--blocks', 'block', args.blocks)):
+        if count is None:
+            continue
+        whole = splits.get('train') or splits.get('all')
+        if whole is None:
+            raise InputError(f'{option}: expected a split train to make them of, got {", ".join(splits)}')
+        images = len(whole['images'])
+        try:
+            part_of = fold_names(images, count, args.seed) if name == 'fold' else block_names(images, count)
+        except ValueError as error:
+            raise InputError(f'{option}: {error}') from error
+        for i, parts in enumerate(fold_coco(whole, part_of)):
+            files |= {f'{name}{i}/{part}': parts[part] for part in ('train', 'val')}
+    return files
 
 
 def summary(coco: dict) -> str:
-    """Count images and landmarks."""
+    """Count images and landmarks, and say which part of the frames the landmarks take."""
     labelled = sum(annotation['num_keypoints'] for annotation in coco['annotations'])
     every = len(coco['categories'][0]['keypoints']) * len(coco['annotations'])
-    return f'{len(coco["images"])} images, {labelled} landmarks labelled, {every - labelled} missing'
+    counts = f'{len(coco["images"])} images, {labelled} landmarks labelled, {every - labelled} missing'
+    return counts + (f', in {region(coco)} of the frame' if labelled else '')
+
+
+def region(coco: dict) -> str:
+    """Give the (left, top, right, bottom) that holds all labelled landmarks, as fractions of the image's size."""
+    sizes = {image['id']: (image['width'], image['height']) for image in coco['images']}
+    points = [
+        np.reshape(annotation['keypoints'], (-1, 3)) / (*sizes[annotation['image_id']], 1)
+        for annotation in coco['annotations']
+    ]
+    x, y, visible = np.concatenate(points).T
+    x, y = x[visible > 0], y[visible > 0]
+    return f'({x.min():.3f}, {y.min():.3f}, {x.max():.3f}, {y.max():.3f})'
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -129,8 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     if Path(args.out_dir).is_file():
         raise InputError(f'{args.out_dir}: expected a folder to write to, got a file')
     files = make_splits(args)
-    if args.folds is not None:
-        files |= make_folds(files, args.folds, args.seed)
+    files |= make_folds(files, args)
     for name, content in files.items():
         path = Path(args.out_dir) / f'{name}.json'
         AtomicBackend().put_text(json.dumps(content), path)

@@ -97,19 +97,24 @@ def load(checkpoints: list[str], model: nn.Module) -> None:
     for path, member in zip(checkpoints, members, strict=True):
         check_checkpoint(path, member)
         load_checkpoint(member, path, map_location='cpu')
+    if len(checkpoints) > 1:
+        model.share_calibration()
 
 
 def constant_covariances(checkpoints: list[str]) -> list | None:
-    """Give the constant covariances that a checkpoint holds, or None; those of several are none of their ensemble."""
-    constant, why = None, 'tools/calibrate.py puts them into a checkpoint'
-    if len(checkpoints) > 1:
-        why = 'those of single networks are none of an ensemble'
-    elif '://' not in checkpoints[0]:
-        content = torch.load(checkpoints[0], map_location='meta', weights_only=False, mmap=True)
-        constant = content.get('meta', {}).get('calibration', {}).get('constant')
-    if constant is None:
+    """Give the constant covariances that a checkpoint holds, or all of several have in common, or None."""
+    found = []
+    for path in checkpoints:
+        local = '://' not in path
+        content = torch.load(path, map_location='meta', weights_only=False, mmap=True) if local else {}
+        found.append(content.get('meta', {}).get('calibration', {}).get('constant'))
+    if found[0] is None or any(constant != found[0] for constant in found):
+        why = 'tools/calibrate.py puts them into a checkpoint'
+        if found[0] is not None:
+            why = 'those of networks that were calibrated one by one are none of their ensemble'
         MMLogger.get_current_instance().info(f'no constant covariances to compare the predicted ones with: {why}')
-    return constant
+        return None
+    return found[0]
 
 
 def add_calibration(runner: Runner, checkpoints: list[str]) -> CovarianceCalibration:

@@ -50,10 +50,21 @@ def split_coco(coco: dict, fractions: Mapping[str, float], seed: int) -> dict[st
     return {name: parts[name] for name in fractions}
 
 
-def fold_coco(coco: dict, folds: int, seed: int) -> list[dict[str, dict]]:
-    """Make COCO annotations to train on and to validate on, ``folds`` times; each image is in one ``val`` only."""
-    fold_of = fold_names(len(coco['images']), folds, seed)
-    return [part_coco(coco, ['val' if fold == i else 'train' for fold in fold_of]) for i in range(folds)]
+def block_names(count: int, blocks: int) -> list[int]:
+    """Deal frames out to blocks of consecutive ones, evenly: for each frame the number of its block, from 0."""
+    if not 2 <= blocks <= count:
+        raise ValueError(f'expected 2 blocks to {count}, one frame in each at least, got {blocks}')
+    return [i * blocks // count for i in range(count)]
+
+
+def fold_coco(coco: dict, fold_of: Sequence[int]) -> list[dict[str, dict]]:
+    """Make COCO annotations to train on and to validate on, once a fold; each image is in one ``val`` only.
+
+    Args:
+        coco: COCO annotations.
+        fold_of: For each image the number of its fold, see `fold_names` and `block_names`.
+    """
+    return [part_coco(coco, ['val' if fold == i else 'train' for fold in fold_of]) for i in range(max(fold_of) + 1)]
 
 
 def part_coco(coco: dict, names: Sequence[str]) -> dict[str, dict]:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hybridkp.converters.splits import fold_coco, fold_names, part_coco, split_coco, split_names
+from hybridkp.converters.splits import block_names, fold_coco, fold_names, part_coco, split_coco, split_names
 
 
 def test_splits_are_those_of_random_split():
@@ -36,7 +36,7 @@ def test_wrong_fractions(fractions):
 
 def test_folds_are_even_and_each_image_is_validated_on_once():
     coco = dict(images=[dict(id=7 * i) for i in range(11)], annotations=[dict(image_id=7 * i) for i in range(11)])
-    folds = fold_coco(coco, 4, 3)
+    folds = fold_coco(coco, fold_names(11, 4, 3))
     validated = [[image['id'] for image in fold['val']['images']] for fold in folds]
     assert sorted(sum(validated, [])) == [7 * i for i in range(11)]
     assert sorted(len(ids) for ids in validated) == [2, 3, 3, 3]
@@ -44,13 +44,20 @@ def test_folds_are_even_and_each_image_is_validated_on_once():
         trained = [image['id'] for image in fold['train']['images']]
         assert set(trained) == {7 * i for i in range(11)} - set(ids) and trained == sorted(trained)
         assert [annotation['image_id'] for annotation in fold['val']['annotations']] == ids
-    assert fold_coco(coco, 4, 3) == folds != fold_coco(coco, 4, 4)
+    assert fold_coco(coco, fold_names(11, 4, 3)) == folds != fold_coco(coco, fold_names(11, 4, 4))
 
 
 @pytest.mark.parametrize('folds', [-1, 0, 1, 12])
 def test_wrong_folds(folds):
     with pytest.raises(ValueError, match=f'expected 2 folds to 11, one frame in each at least, got {folds}'):
         fold_names(11, folds, 0)
+    with pytest.raises(ValueError, match=f'expected 2 blocks to 11, one frame in each at least, got {folds}'):
+        block_names(11, folds)
+
+
+def test_blocks_are_even_and_consecutive():
+    assert block_names(11, 4) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]
+    assert block_names(150, 4) == [0] * 38 + [1] * 37 + [2] * 38 + [3] * 37
 
 
 def test_parts_by_hand():

@@ -11,6 +11,7 @@ import torch
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
+from hybridkp.converters.splits import part_coco
 from hybridkp.ops.calibration import Calibration, calibrate
 
 MOUSE = Path(__file__).parents[1] / 'data/mirror_mouse'
@@ -144,11 +145,59 @@ def test_bare_state_dict_and_averaged_weights(config, trained, call, tmp_path):
     assert bare['meta']['calibration'] == averaged['meta']['calibration']
 
 
-def test_ensemble_leaves_the_maps_of_its_members_out(calibrated, trained, config, call, tmp_path):
-    plain = predictions(call, config, trained.checkpoint, tmp_path / 'plain')
+def test_a_map_of_all_members_is_that_of_their_ensemble(calibrated, trained, config, call, tmp_path):
+    alone = predictions(call, config, calibrated[0], tmp_path / 'alone')
     call('test', config, *[calibrated[0]] * 2, '--work-dir', tmp_path / 'two', '--out', tmp_path / 'two.json')
     entries = json.loads((tmp_path / 'two.json').read_text())
-    assert np.array([entry['keypoint_covariances'] for entry in entries]) == pytest.approx(plain[1], rel=1e-3)
+    assert np.array([entry['keypoint_covariances'] for entry in entries]) == pytest.approx(alone[1], rel=1e-3)
+
+
+@pytest.fixture
+def folds(trained, frames, tmp_path):
+    """Two checkpoints that say that they were validated on one half each of six frames; gives their paths."""
+    content, paths = load(trained.checkpoint), []
+    everything = json.loads(Path(frames(tmp_path / 'six.json', count=6)).read_text())
+    for number in range(2):
+        part = tmp_path / f'part{number}.json'
+        part.write_text(json.dumps(part_coco(everything, ['in', 'out'] * 3 if number else ['out', 'in'] * 3)['in']))
+        text = content['meta']['cfg'] + f'\nval_dataloader["dataset"]["ann_file"] = {str(part)!r}\n'
+        text += f'train_dataloader["dataset"]["ann_file"] = {str(tmp_path / "absent.json")!r}\n'
+        paths.append(tmp_path / f'fold{number}.pth')
+        torch.save(content | dict(meta=content['meta'] | dict(cfg=text)), paths[-1])
+    return paths
+
+
+def test_folds_get_one_map_of_what_each_was_validated_on(folds, config, trained, call, tmp_path, capsys):
+    call('calibrate', config, *folds, '--work-dir', tmp_path / 'work', '--kind', 'scale')
+    first, second = (load(path.with_name(f'{path.stem}_calibrated.pth')) for path in folds)
+    about = first['meta']['calibration']
+    assert about['images'] == 6 and about == second['meta']['calibration']
+    assert about['ann_file'] == f'{tmp_path / "part0.json"}, {tmp_path / "part1.json"}'
+    assert all(torch.equal(first['state_dict'][name], second['state_dict'][name]) for name in BUFFERS)
+    # the same weights on the same frames: the map is that of one checkpoint validated on all of them
+    options = ('--kind', 'scale', '--cfg-options', f'val_dataloader.dataset.ann_file={tmp_path / "six.json"}')
+    call('calibrate', config, trained.checkpoint, '--work-dir', tmp_path, '--out', tmp_path / 'all.pth', *options)
+    whole = load(tmp_path / 'all.pth')['state_dict']
+    torch.testing.assert_close(first['state_dict'][BUFFERS[0]], whole[BUFFERS[0]], rtol=1e-3, atol=1e-4)
+    # each fold is a fold of the cross-validation, and the map may go into another checkpoint
+    capsys.readouterr()
+    call('calibrate', config, *folds, '--into', trained.checkpoint, '--out', tmp_path / 'o.pth', '--work-dir', tmp_path)
+    said = capsys.readouterr().out
+    assert said.count('calibrating on 3 images') == 2 and f'written: {tmp_path / "o.pth"}' in said
+    assert load(tmp_path / 'o.pth')['meta']['calibration']['images'] == 6
+
+
+def test_folds_that_are_none_are_refused(folds, refuse, config, call, tmp_path):
+    with pytest.raises(SystemExit, match='fold0.pth and .*fold0.pth were both validated on'):
+        call('calibrate', config, folds[0], folds[0], '--work-dir', tmp_path)
+    assert 'expected none, as there are 2 checkpoints' in refuse(config, *folds)
+    for cfg, message in (('', 'expected a record of its config'), ('a = (', 'cannot be read')):
+        content = load(folds[1])
+        content['meta']['cfg'] = cfg
+        torch.save(content, folds[1])
+        with pytest.raises(SystemExit, match=f'checkpoint .*fold1.pth: .*{message}'):
+            call('calibrate', config, *folds, '--work-dir', tmp_path)
+    assert not list(tmp_path.glob('*_calibrated.pth'))
 
 
 def test_predictions_in_input_px(load_tool, capsys):
@@ -216,7 +265,6 @@ def test_too_few_images_are_refused(refuse, config, trained, frames, tmp_path):
 
 
 def test_what_is_asked_for_makes_no_sense(refuse, config, trained, calibrated, call, tmp_path):
-    assert 'expected one checkpoint, got 2' in refuse(config, trained.checkpoint, trained.checkpoint)
     assert 'expected a level between 0 and 1, got 1.5' in refuse(config, trained.checkpoint, '--conformal', 1.5)
     with pytest.raises(SystemExit, match='expected another file than the checkpoint'):
         call('calibrate', config, calibrated[0], '--work-dir', tmp_path, '--out', calibrated[0])

@@ -30,7 +30,8 @@ def tables(tmp_path):
 def test_tables_of_two_readers(tables, call, tmp_path, capsys):
     out = tmp_path / 'out'
     call('convert_labels', 'csv', *tables, out, '--pixel-spacing', 0.5)
-    assert capsys.readouterr().out == f'{out}/all.json: 10 images, 19 landmarks labelled, 1 missing\n'
+    said = '10 images, 19 landmarks labelled, 1 missing, in (0.075, 0.067, 0.200, 0.600) of the frame'
+    assert capsys.readouterr().out == f'{out}/all.json: {said}\n'
     coco = read_annotations(str(out / 'all.json'), 2, ['S', 'N'])
     assert coco['annotations'][1]['keypoints'] == [3, 5, 2, 8, 2, 2]
     assert pixel_spacing(coco['images'][0], coco) == (0.5, 0.5)
@@ -48,6 +49,11 @@ def test_splits_and_folds_of_what_is_trained_on(tables, call, tmp_path):
     call('convert_labels', *arguments, tmp_path / 'whole', '--folds', 5)
     files = sorted(path.relative_to(tmp_path / 'whole').as_posix() for path in (tmp_path / 'whole').rglob('*.json'))
     assert files == ['all.json', *(f'fold{i}/{name}.json' for i in range(5) for name in ('train', 'val'))]
+    call('convert_labels', *arguments, tmp_path / 'drift', '--blocks', 3)
+    blocks = [[ids(tmp_path / f'drift/block{i}/{name}.json') for name in ('train', 'val')] for i in range(3)]
+    assert [tuple(block) for block in blocks] == [
+        ([5, 6, 7, 8, 9, 10], [1, 2, 3, 4]), ([1, 2, 3, 4, 8, 9, 10], [5, 6, 7]), ([1, 2, 3, 4, 5, 6, 7], [8, 9, 10])
+    ]  # fmt: skip
 
 
 def test_official_splits(call, tmp_path, capsys):
@@ -62,7 +68,7 @@ def test_official_splits(call, tmp_path, capsys):
     assert [line.split(': ')[0].split('out/')[1] for line in lines] == [
         'train.json', 'test1.json', 'fold0/train.json', 'fold0/val.json', 'fold1/train.json', 'fold1/val.json'
     ]  # fmt: skip
-    assert lines[0].endswith('2 images, 38 landmarks labelled, 0 missing')
+    assert lines[0].startswith(f'{tmp_path}/out/train.json: 2 images, 38 landmarks labelled, 0 missing, in (')
     with pytest.raises(SystemExit, match='error: --split: expected none, as isbi2015 has official splits'):
         call('convert_labels', 'isbi2015', table, tmp_path / 'no', '--split', 'train=1')
 
@@ -72,7 +78,7 @@ def test_official_splits(call, tmp_path, capsys):
     [
         (['--folds', 1], '--folds: expected 2 folds to 10, .* got 1'),
         (['--folds', 11], '--folds: expected 2 folds to 10, .* got 11'),
-        (['--folds', 2, '--split', 'a=0.5,b=0.5'], '--folds: expected a split train to make folds of, got a, b'),
+        (['--folds', 2, '--split', 'a=0.5,b=0.5'], '--folds: expected a split train to make them of, got a, b'),
         (['--split', 'a=0.01,b=0.99'], '--split: expected at least one frame in each split'),
     ],
 )

@@ -210,8 +210,15 @@ def test_a_constant_in_the_checkpoint_is_the_baseline(trained, call, tmp_path):
             call('test', trained.config, tmp_path / f'{name}.pth', '--work-dir', tmp_path, '--calibration')
 
 
-def test_an_ensemble_is_measured_without_a_constant(trained, call, tmp_path):
-    checkpoints = (trained.checkpoint, next(trained.work_dir.glob('best_*.pth')))
-    call('test', trained.config, *checkpoints, '--work-dir', tmp_path, '--calibration')
-    assert 'those of single networks are none of an ensemble' in next(tmp_path.glob('*/*.log')).read_text()
-    assert 'NLL' in json.loads((tmp_path / 'metrics.json').read_text())
+def test_the_constant_of_an_ensemble_is_what_its_members_have_in_common(trained, call, tmp_path):
+    content = torch.load(trained.checkpoint, weights_only=False)
+    for name, size in (('a', 4.0), ('b', 4.0), ('c', 5.0)):
+        content['meta']['calibration'] = dict(constant=[[size, 0.5, 4.0]] * 17)
+        torch.save(content, tmp_path / f'{name}.pth')
+    for names in ('ab', 'ac'):
+        checkpoints = [tmp_path / f'{name}.pth' for name in names]
+        call('test', trained.config, *checkpoints, '--work-dir', tmp_path / names, '--calibration')
+    assert 'NLL_gain' in json.loads((tmp_path / 'ab/metrics.json').read_text())
+    without = json.loads((tmp_path / 'ac/metrics.json').read_text())
+    assert 'NLL' in without and 'NLL_gain' not in without
+    assert 'calibrated one by one' in next((tmp_path / 'ac').glob('*/*.log')).read_text()

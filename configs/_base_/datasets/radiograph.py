@@ -9,7 +9,8 @@ network = dict(
     test_cfg=dict(flip_test=False),
 )
 three_channels = dict(data_preprocessor=dict(_delete_=True, type='GreyPreprocessor', channels=3), backbone=dict())
-read = [dict(type='ReadImage', color_type='grayscale'), dict(type='GetBBoxCenterScale', padding=1.0)]
+image, box = dict(type='ReadImage', color_type='grayscale'), dict(type='GetBBoxCenterScale', padding=1.0)
+read = [image, box]
 augment = [
     dict(type='MixReaders'),
     dict(

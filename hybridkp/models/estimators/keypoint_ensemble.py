@@ -9,7 +9,8 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
-from hybridkp.models.estimators.keypoint_estimator import to_image
+from hybridkp.models.estimators.keypoint_estimator import predict_batch, to_image
+from hybridkp.ops.calibration import Calibration
 
 
 @MODELS.register_module()
@@ -17,8 +18,8 @@ class KeypointEnsemble(BaseModel):
     """Estimators of one kind trained apart, for instance from several seeds, whose heatmaps are averaged.
 
     The mean is decoded as a single network's heatmaps are: where the members put a keypoint at different places it is
-    wider, and so is the covariance. A calibration of one network does not fit that mean, so that the ensemble has its
-    own, the identity at first, and leaves out those of the members.
+    wider, and so is the covariance. A calibration that all members have in common, as those of a cross-validation do,
+    is that of the mean as well; those that are fitted to one member each are not, and are left out.
 
     Args:
         members: configs of the estimators, whose heatmaps are of one size; the first one's head decodes.
@@ -34,6 +35,12 @@ class KeypointEnsemble(BaseModel):
             raise ValueError('KeypointEnsemble takes at least one member')
         self.members = nn.ModuleList(MODELS.build(member) for member in members)
         self.calibration = CovarianceMap(self.members[0].head.calibration.num_keypoints)
+
+    def share_calibration(self) -> None:
+        """Take the members' calibration, once they are loaded, if it is the same for all, or else the identity."""
+        first, *rest = (member.head.calibration.value() for member in self.members)
+        common = all(torch.equal(a, b) for other in rest for a, b in zip(first, other, strict=True))
+        self.calibration.assign(first if common else Calibration.identity(self.calibration.num_keypoints))
 
     def forward(
         self, inputs: Tensor, data_samples: list[PoseDataSample] | None = None, mode: str = 'tensor'
@@ -54,6 +61,12 @@ class KeypointEnsemble(BaseModel):
             mean = [torch.stack(heatmaps).mean(dim=0) for heatmaps in views]
             return to_image(self.members[0].head.decode(mean, data_samples, self.calibration), data_samples)
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: the members are trained one by one")
+
+    def test_step(self, data: dict) -> list[PoseDataSample]:
+        """Predict a batch as a data loader gives it, see `predict_batch`."""
+        return predict_batch(self, data)
+
+    val_step = test_step
 
     @staticmethod
     def _views(member: nn.Module, inputs: Tensor) -> list[Tensor]:

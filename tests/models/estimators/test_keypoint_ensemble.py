@@ -96,6 +96,16 @@ def test_the_ensemble_has_a_calibration_of_its_own():
     assert (after.keypoints == plain.keypoints).all()
 
 
+def test_a_calibration_that_all_members_share_is_that_of_the_ensemble():
+    model, images = build(2), torch.randn(1, 3, 96, 64)
+    (plain,) = predict(model, images)
+    wider = Calibration.identity(3)._replace(log_scale=torch.full((3,), 4.0).log())
+    for member, size in zip(model.members, (1, 4), strict=True):
+        member.head.calibration.assign(wider)
+        model.share_calibration()
+        assert predict(model, images)[0].keypoint_covariances == pytest.approx(size * plain.keypoint_covariances)
+
+
 def test_heatmaps_are_averaged():
     model, images = build(2), torch.randn(1, 3, 96, 64)
     with torch.no_grad():
