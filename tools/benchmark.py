@@ -13,7 +13,7 @@ import mmengine
 import mmpose
 import numpy as np
 import torch
-from benchmarks import codec, covariance, evaluate, pipeline, train
+from benchmarks import codec, covariance, evaluate, pipeline, step, train
 from benchmarks.contest import Contest
 from mmengine.registry import DefaultScope
 
@@ -23,7 +23,14 @@ from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
 
-COMMANDS = {'codec': codec, 'train': train, 'pipeline': pipeline, 'evaluate': evaluate, 'covariance': covariance}
+COMMANDS = {
+    'codec': codec,
+    'train': train,
+    'pipeline': pipeline,
+    'evaluate': evaluate,
+    'covariance': covariance,
+    'step': step,
+}
 """A sub-command is a module with ``add_arguments(parser)`` and ``contests(args)``, which yields one after another."""
 
 

@@ -147,3 +147,16 @@ def test_mistakes_are_named(tool, arguments, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     with pytest.raises(ValueError, match=arguments.split()[1]):
         tool.main(arguments.split())
+
+
+def test_step(measure, tool):
+    names = ('unet_isbi2015_128x128', 'hybridnet_s_isbi2015_128x128', 'hourglass_isbi2015_128x128')
+    configs = [str(ROOT / f'configs/landmark/{name}.py') for name in names]
+    (contest,) = measure('step', *configs, '--batch-size', '2')
+    assert contest['title'] == 'training step, batch 2'
+    assert [(ratio['ours'], ratio['theirs']) for ratio in contest['ratios']] == [(name, names[0]) for name in names[1:]]
+    sizes = [contest['runs'][name]['parameters (M)'] for name in names]
+    assert sizes == pytest.approx([6.40, 1.59, 9.87], abs=0.01)
+    assert contest['runs'][names[0]]['GMAC'] == pytest.approx(0.64, abs=0.02)
+    with pytest.raises(SystemExit):
+        tool.run_tool(tool.main, ['step', configs[0]])
