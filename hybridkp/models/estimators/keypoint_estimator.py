@@ -8,6 +8,9 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
+TOGETHER = 8
+"""Up to so many images go through the network together with their mirrored images: a device has time for more."""
+
 
 @MODELS.register_module()
 class KeypointEstimator(BaseModel):
@@ -70,10 +73,20 @@ class KeypointEstimator(BaseModel):
             return self._predict(inputs, data_samples)
         raise ValueError(f"mode is 'tensor', 'loss' or 'predict', not {mode!r}")
 
+    def test_step(self, data: dict) -> list[PoseDataSample]:
+        """Predict a batch as a data loader gives it, see `predict_batch`."""
+        return predict_batch(self, data)
+
+    val_step = test_step
+
     def views(self, inputs: Tensor) -> list[tuple[Tensor, ...]]:
         """Give the features of preprocessed images and, for the flip test, those of the mirrored images."""
-        mirrored = [inputs.flip(-1)] if self.test_cfg.get('flip_test', False) else []
-        return [self.extract_feat(view) for view in (inputs, *mirrored)]
+        if not self.test_cfg.get('flip_test', False):
+            return [self.extract_feat(inputs)]
+        if len(inputs) > TOGETHER:
+            return [self.extract_feat(view) for view in (inputs, inputs.flip(-1))]
+        both = self.extract_feat(torch.cat((inputs, inputs.flip(-1))))
+        return list(zip(*(feat.chunk(2) for feat in both), strict=True))
 
     def _predict(self, inputs: Tensor, samples: list[PoseDataSample]) -> list[PoseDataSample]:
         views = self.views(inputs)
@@ -81,23 +94,41 @@ class KeypointEstimator(BaseModel):
         return to_image(self.head.predict(feats, samples, self.test_cfg), samples)
 
 
+def predict_batch(model: BaseModel, data: dict) -> list[PoseDataSample]:
+    """Predict a batch as a data loader gives it: ``inputs``, images (C, H, W), and ``data_samples``.
+
+    Images of one size are moved to another device at once, normalised together; on a CPU one by one, whose
+    memory is at hand, is faster. The samples stay on the host, where what is made of the prediction is needed: mmengine
+    would copy each with all of its labels.
+    """
+    inputs = data['inputs']
+    if model.data_preprocessor.device.type != 'cpu' and not torch.is_tensor(inputs):
+        inputs = torch.stack(list(inputs)) if len({image.shape for image in inputs}) == 1 else inputs
+    batch = model.data_preprocessor(dict(inputs=inputs, data_samples=[]), False)
+    return model(batch['inputs'], data['data_samples'], mode='predict')
+
+
 def to_image(instances: list[InstanceData], samples: list[PoseDataSample]) -> list[PoseDataSample]:
     """Give each sample its instance as ``pred_instances``, numpy, with points and covariances in image px."""
-    fields = {name: torch.cat([i[name] for i in instances]).detach().cpu().numpy() for name in instances[0].keys()}
+    fields = _to_host({name: torch.cat([i[name] for i in instances]) for name in instances[0].keys()})
+    crops = {name: [sample.metainfo[f'input_{name}'] for sample in samples] for name in ('size', 'center', 'scale')}
+    size, center, shown = (np.asarray(values, dtype=float) for values in crops.values())
+    scale, corner = shown / size, center - 0.5 * shown
+    fields['keypoints'] = fields['keypoints'] * scale[:, None] + corner[:, None]
+    fields['keypoint_covariances'] = fields['keypoint_covariances'] * (scale[:, None, :, None] * scale[:, None, None])
+    fields['keypoints_visible'] = fields['keypoint_scores']
     for index, (pred, sample) in enumerate(zip(instances, samples, strict=True)):
         for name, values in fields.items():
-            pred.set_field(values[index : index + 1], name)
-        _map_to_image(pred, sample.metainfo)
-        pred.keypoints_visible = pred.keypoint_scores
-        pred.bboxes = sample.gt_instances.bboxes
-        pred.bbox_scores = sample.gt_instances.bbox_scores
+            pred.set_field(values[index : index + 1].astype(np.float32, copy=False), name)
+        for name in ('bboxes', 'bbox_scores'):
+            pred.set_field(sample.gt_instances[name], name)
         sample.pred_instances = pred
     return samples
 
 
-def _map_to_image(pred: InstanceData, metainfo: dict) -> None:
-    """Map an instance's points and covariances from input px to image px, in place."""
-    scale = np.asarray(metainfo['input_scale']) / np.asarray(metainfo['input_size'])
-    corner = np.asarray(metainfo['input_center']) - 0.5 * np.asarray(metainfo['input_scale'])
-    pred.keypoints = (pred.keypoints * scale + corner).astype(np.float32)
-    pred.keypoint_covariances = (pred.keypoint_covariances * np.outer(scale, scale)).astype(np.float32)
+def _to_host(fields: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Move tensors (B, ...) of one kind of number to the host in one piece."""
+    flat = torch.cat([values.detach().flatten(1) for values in fields.values()], dim=1).cpu().numpy()
+    ends = np.cumsum([values[0].numel() for values in fields.values()])[:-1]
+    parts = zip(fields.items(), np.split(flat, ends, axis=1), strict=True)
+    return {name: part.reshape(values.shape) for (name, values), part in parts}

@@ -187,11 +187,10 @@ class GaussianHeatmapHead(BaseModule):
 
     def _decode_both(self, heatmaps: Tensor, mirrored: Tensor, flip_indices: list[int]) -> tuple[Tensor, ...]:
         """Decode both views and merge them: points (B, K, 2), scores (B, K), covariances (B, K, 2, 2)."""
-        points, scores, covariances = self._decode_view(heatmaps)
-        points2, scores2, covariances2 = self._decode_view(mirrored[:, flip_indices])
+        both = self._decode_view(torch.cat((heatmaps, mirrored[:, flip_indices])))
+        (points, points2), scores, (covariances, covariances2) = (values.unflatten(0, (2, -1)) for values in both)
         right = heatmaps.shape[-1] * self.codec.stride - 1
         points2 = torch.stack((right - points2[..., 0], points2[..., 1]), dim=-1)
-        scores = torch.stack((scores, scores2))
         points, covariances = merge(
             torch.stack((points, points2)), torch.stack((covariances, mirror(covariances2))), scores
         )
