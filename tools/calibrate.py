@@ -19,9 +19,9 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from hybridkp import stack
+from hybridkp.datasets.held_out import check_images, fold_configs
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.checkpoint import check_checkpoint
-from hybridkp.engine.held_out import check_images, fold_configs
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 from hybridkp.errors import InputError
 from hybridkp.evaluation.calibration_statistics import coverages
