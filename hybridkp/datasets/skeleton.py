@@ -20,7 +20,8 @@ def skeleton_metainfo(skeleton: dict) -> dict:
             where half bodies make sense, ``upper_body`` (names; all others are then the lower body). ``measures``
             may name angles and distances: ``('angle', A, B, C)`` at B, ``('line_angle', A, B, C, D)`` between the
             directions A to B and C to D, ``('distance', A, B)``, ``('point_to_line', P, A, B)``, positive on the right
-            of who looks from A to B, and ``('difference', M, N)`` of two measures above it.
+            of who looks from A to B, and ``('difference', M, N)`` of two other measures, in any order: a config that
+            mmengine wrote has them by the alphabet.
 
     Returns:
         The keys of mmpose's parsed meta information. Colours are RGB, 0..255: left, right and centre where
@@ -97,11 +98,18 @@ def _pair_ids(pair: tuple, ids: dict, where: str) -> tuple:
 def _measures(measures: dict, ids: dict, name: str) -> dict:
     if not isinstance(measures, dict):
         raise ValueError(f'skeleton {name}: measures: expected a dict of definitions by names, got {measures!r}')
-    checked = {}
-    for measure, definition in measures.items():
-        _check_measure(definition, ids, checked, f'skeleton {name}: measures: {measure}')
-        checked[measure] = tuple(definition)
+    checked, left = {}, list(measures)
+    while left:
+        measure = next((one for one in left if not _waits(measures[one], left)), left[0])
+        _check_measure(measures[measure], ids, checked, f'skeleton {name}: measures: {measure}')
+        checked[measure] = tuple(measures[measure])
+        left.remove(measure)
     return checked
+
+
+def _waits(definition: tuple, left: list) -> bool:
+    """Say whether a definition is that of a difference of measures of which one is left to be checked."""
+    return list(definition[:1]) == [DIFFERENCE] and any(part in left for part in definition[1:])
 
 
 def _check_measure(definition: tuple, ids: dict, before: dict, where: str) -> None:
@@ -118,7 +126,7 @@ def _check_measure(definition: tuple, ids: dict, before: dict, where: str) -> No
         if kind != DIFFERENCE:
             _name_id(part, ids, where)
         elif part not in before:
-            raise ValueError(f'{where}: expected one of the measures above it, {list(before)}, got {part!r}')
+            raise ValueError(f'{where}: expected one of the other measures, {list(before)}, got {part!r}')
     for points in (parts[:2], parts[2:]) if kind == 'line_angle' else (parts,):
         if len(set(points)) != len(points):
             raise ValueError(f'{where}: expected names that differ, got {points}')

@@ -98,6 +98,9 @@ def test_measures_are_passed_on():
         most=('difference', 'more', 'tilt'),
     )
     assert skeleton_metainfo(FACE | dict(measures=measures))['measures'] == measures
+    backwards = skeleton_metainfo(FACE | dict(measures=dict(reversed(measures.items()))))['measures']
+    names = list(backwards)
+    assert backwards == measures and names.index('tilt') < names.index('more') < names.index('most')
 
 
 @pytest.mark.parametrize(
@@ -110,8 +113,8 @@ def test_measures_are_passed_on():
         (('angle', 'l', 'r'), r"expected 3 names after 'angle', got 2: \['l', 'r'\]"),
         (('difference', 'width'), "expected 2 names after 'difference', got 1"),
         (('distance', 'l', 'ear'), "measures: m: expected one of .* got 'ear'"),
-        (('difference', 'width', 'l'), r"expected one of the measures above it, \['width', 'nose'\], got 'l'"),
-        (('difference', 'width', 'm'), "expected one of the measures above it, .* got 'm'"),
+        (('difference', 'width', 'l'), r"expected one of the other measures, \['width', 'nose'\], got 'l'"),
+        (('difference', 'width', 'm'), "expected one of the other measures, .* got 'm'"),
         (('difference', 'width', 'nose'), 'expected two angles or two distances, got one of each'),
         (('difference', 'width', 'width'), 'expected names that differ'),
         (('angle', 'l', 'nose', 'l'), r"expected names that differ, got \['l', 'nose', 'l'\]"),

@@ -1,6 +1,6 @@
 """Several estimators that predict together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.model import BaseModel
@@ -11,11 +11,14 @@ from torch import Tensor, nn
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.models.estimators.keypoint_estimator import predict_batch, to_image
 from hybridkp.ops.calibration import Calibration
+from hybridkp.ops.zoom import zoom
 
 
 @MODELS.register_module()
 class KeypointEnsemble(BaseModel):
     """Estimators of one kind trained apart, for instance from several seeds, whose heatmaps are averaged.
+
+    Each may look at the image in several scales, zoomed about its middle; the heatmaps are zoomed back.
 
     The mean is decoded as a single network's heatmaps are: where the members put a keypoint at different places it is
     wider, and so is the covariance. A calibration that all members have in common, as those of a cross-validation do,
@@ -24,15 +27,19 @@ class KeypointEnsemble(BaseModel):
     Args:
         members: configs of the estimators, whose heatmaps are of one size; the first one's head decodes.
         data_preprocessor: config of the preprocessor that they share.
+        scales: the factors of the zooms.
 
     Raises:
-        ValueError: if there is no member.
+        ValueError: if there is no member or no scale.
     """
 
-    def __init__(self, members: Sequence[dict], data_preprocessor: dict | None = None):
+    def __init__(
+        self, members: Sequence[dict], data_preprocessor: dict | None = None, scales: Sequence[float] = (1.0,)
+    ):
         super().__init__(data_preprocessor)
-        if not members:
-            raise ValueError('KeypointEnsemble takes at least one member')
+        if not members or not scales:
+            raise ValueError('KeypointEnsemble takes at least one member and one scale')
+        self.scales = tuple(scales)
         self.members = nn.ModuleList(MODELS.build(member) for member in members)
         self.calibration = CovarianceMap(self.members[0].head.calibration.num_keypoints)
 
@@ -55,10 +62,9 @@ class KeypointEnsemble(BaseModel):
             ValueError: if the mode is another one: the members are trained one by one.
         """
         if mode == 'tensor':
-            return torch.stack([member(inputs) for member in self.members]).mean(dim=0)
+            return self._mean(lambda member, images: [member(images)], inputs)[0]
         if mode == 'predict':
-            views = zip(*(self._views(member, inputs) for member in self.members), strict=True)
-            mean = [torch.stack(heatmaps).mean(dim=0) for heatmaps in views]
+            mean = self._mean(self._views, inputs)
             return to_image(self.members[0].head.decode(mean, data_samples, self.calibration), data_samples)
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: the members are trained one by one")
 
@@ -67,6 +73,23 @@ class KeypointEnsemble(BaseModel):
         return predict_batch(self, data)
 
     val_step = test_step
+
+    def _mean(self, look: Callable[[nn.Module, Tensor], list[Tensor]], inputs: Tensor) -> list[Tensor]:
+        """Average, over members and scales, the heatmaps of each view that `look` gives of a member and images."""
+        views = []
+        for scale in self.scales:
+            images = inputs if scale == 1 else zoom(inputs, scale)
+            for member in self.members:
+                views.append([self._unzoom(heatmaps, scale, inputs.shape) for heatmaps in look(member, images)])
+        return [torch.stack(heatmaps).mean(dim=0) for heatmaps in zip(*views, strict=True)]
+
+    def _unzoom(self, heatmaps: Tensor, scale: float, size: torch.Size) -> Tensor:
+        """Zoom heatmaps of images (B, C, H, W) back, about the cell in which the images' middle is."""
+        if scale == 1:
+            return heatmaps
+        codec = self.members[0].head.codec
+        middle = (((side - 1) / 2 + codec.pixel_offset) / codec.stride - codec.pixel_offset for side in size[:1:-1])
+        return zoom(heatmaps, 1 / scale, tuple(middle))
 
     @staticmethod
     def _views(member: nn.Module, inputs: Tensor) -> list[Tensor]:

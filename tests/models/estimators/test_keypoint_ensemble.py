@@ -5,6 +5,7 @@ import torch
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
+from torch.nn import functional
 
 from hybridkp.ops.calibration import Calibration
 
@@ -113,8 +114,32 @@ def test_heatmaps_are_averaged():
         torch.testing.assert_close(model(images), (maps[0] + maps[1]) / 2)
 
 
+def test_scales_look_at_the_same_points():
+    """An image is its own heatmap here: what is zoomed and zoomed back stays where it is."""
+    head = build(1).members[0].head
+    points = torch.tensor([[[20.0, 40.0], [33.0, 70.0], [45.5, 22.25]]])
+    covariance = head.codec.target_covariance(points, (96, 64))
+    model = build(1)
+    model.scales = (0.9, 1.0, 1.15)
+    sizes = []
+
+    def look(_, images):
+        sizes.append(images)
+        return [functional.avg_pool2d(images, head.codec.stride)]
+
+    maps = head.codec.encode(points, covariance, (24, 16))
+    inputs = functional.interpolate(maps, scale_factor=head.codec.stride, mode='bicubic')
+    (mean,) = model._mean(look, inputs)
+    assert len(sizes) == 3 and sizes[1] is inputs
+    (found,) = head.decode([mean], make_tests(1))
+    (alone,) = head.decode([functional.avg_pool2d(inputs, head.codec.stride)], make_tests(1))
+    torch.testing.assert_close(found.keypoints, alone.keypoints, atol=0.3, rtol=0)
+
+
 def test_no_training_and_no_empty_ensemble():
     with pytest.raises(ValueError, match='one by one'):
         build(2)(torch.randn(1, 3, 96, 64), [], mode='loss')
     with pytest.raises(ValueError, match='at least one'):
         build(0)
+    with pytest.raises(ValueError, match='one scale'):
+        MODELS.build(dict(type='KeypointEnsemble', members=[MEMBER], scales=()))
