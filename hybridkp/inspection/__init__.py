@@ -1,0 +1,1 @@
+"""Checks of data, configs and models before a training: each returns findings."""
