@@ -152,7 +152,7 @@ def check_file(instances):
     """Check the entries of a result file, read in both precisions, and the axes of their ellipses."""
     metric = ResultFile('never_written.json')
     metric.process({}, [dict(img_id=1, pred_instances=dict(instance.items())) for instance in instances])
-    rows = [entry['keypoint_covariances'] for entry in metric.results]
+    rows = [entry['keypoint_covariances'] for entries in metric.results for entry in entries]
     assert all(float(f'{value:.6g}') == value for value in np.ravel(rows))
     written = torch.tensor(rows, dtype=torch.double)[..., [0, 1, 1, 2]].unflatten(-1, (2, 2))
     for values in (written, written.float()):

@@ -41,6 +41,10 @@ class CocoAccumulation(NamedTuple):
 
     def measures(self) -> dict[str, float]:
         """Return the ten measures of COCO; -1 where there is nobody to be found."""
+        return summary(*self.curves())
+
+    def curves(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the precisions (T, R, K, A) and the last recalls (T, K, A), -1 where there is nobody to be found."""
         precision = np.full((len(THRESHOLDS), len(RECALLS), len(self.people), len(AREAS)), -1.0)
         recall = np.full((len(THRESHOLDS), len(self.people), len(AREAS)), -1.0)
         for category, (detections, people) in enumerate(self.categories()):
@@ -48,7 +52,7 @@ class CocoAccumulation(NamedTuple):
                 if count:
                     at_recalls, ends = detections._curves(area, count)
                     precision[:, :, category, area], recall[:, category, area] = at_recalls, ends
-        return summary(precision, recall)
+        return precision, recall
 
     def _curves(self, area: int, people: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the precisions (T, R) and the last recalls (T,) of sorted detections in a range of areas."""

@@ -8,11 +8,10 @@ from mmengine.logging import MMLogger
 from mmpose.registry import METRICS
 
 from hybridkp.errors import InputError
-from hybridkp.evaluation.coco_accumulation import CocoAccumulation
-from hybridkp.evaluation.coco_detections import SCORE_MODES, CocoDetections, best, collect, prediction, suppress
-from hybridkp.evaluation.coco_matching import AREAS, ignored_detections, ignored_people, match, pairs
+from hybridkp.evaluation.coco_detections import SCORE_MODES, CocoDetections, collect, prediction, suppress
+from hybridkp.evaluation.coco_evaluation import CocoEvaluation, evaluate
 from hybridkp.evaluation.coco_truth import CocoTruth, arrange, read_records
-from hybridkp.evaluation.keypoint_similarity import labelled_similarities, truth_similarities
+from hybridkp.evaluation.keypoint_precision import keypoint_table
 from hybridkp.evaluation.text_table import aligned
 
 
@@ -36,7 +35,7 @@ class CocoAveragePrecision(BaseMetric):
         nms_threshold: over which similarity the worse of two detections of an image is dropped; None to keep all.
         bootstrap: how often the images are drawn for 95 % intervals, ``AP_low`` to ``AP_high`` and likewise for all
             measures; 0 for none.
-        table: whether the log shows how well each keypoint is placed on people who are found.
+        table: whether the log shows the AP of each keypoint alone and how well it is placed on people who are found.
         reference: whether xtcocotools evaluates the detections instead; intervals and table are ours.
     """
 
@@ -92,10 +91,12 @@ class CocoAveragePrecision(BaseMetric):
             measures = reference_measures(detections, truth, records, sigmas, self.max_detections)
             if not self.bootstrap and not self.table:
                 return measures
-        accumulation = self._accumulate(detections, truth, sigmas)
-        measures = measures or accumulation.measures()
+        evaluation = evaluate(detections, truth, sigmas, self.max_detections)
+        if self.table:
+            self._report(evaluation)
+        measures = measures or evaluation.accumulation.measures()
         if self.bootstrap:
-            for name, (low, high) in accumulation.intervals(self.bootstrap, self.seed).items():
+            for name, (low, high) in evaluation.accumulation.intervals(self.bootstrap, self.seed).items():
                 measures |= {f'{name}_low': low, f'{name}_high': high}
         return measures
 
@@ -131,39 +132,14 @@ class CocoAveragePrecision(BaseMetric):
             detections = suppress(detections, sigmas, self.nms_threshold)
         return detections
 
-    def _accumulate(self, detections: CocoDetections, truth: CocoTruth, sigmas: np.ndarray) -> CocoAccumulation:
-        """Match the best detections with the people and keep what is known of each of them."""
-        detections, units = best(detections, len(truth.images), self.max_detections)
-        indices = pairs(units, truth)
-        points = detections.keypoints.astype(float)
-        partners = match(indices, truth_similarities(points, truth, indices, sigmas), truth, units)
-        if self.table:
-            self._report(points, partners[:, 0, 0], truth, sigmas)
-        shape = len(truth.categories), len(truth.images)
-        people = [
-            np.bincount(truth.units[~ignored], minlength=shape[0] * shape[1]) for ignored in ignored_people(truth).T
-        ]
-        return CocoAccumulation(
-            units=units,
-            scores=detections.scores,
-            found=partners >= 0,
-            ignored=ignored_detections(partners, truth, detections.areas),
-            people=np.stack(people, axis=1).reshape(*shape, len(AREAS)),
-        )
-
-    def _report(self, points: np.ndarray, partners: np.ndarray, truth: CocoTruth, sigmas: np.ndarray) -> None:
-        """Log the mean similarity of each labelled keypoint of those who are found at 0.5."""
-        hits = np.flatnonzero((partners >= 0) & ~np.append(truth.ignored, True)[partners])
-        similarities = labelled_similarities(points[hits], truth, partners[hits], sigmas)
+    def _report(self, evaluation: CocoEvaluation) -> None:
+        """Log how well each keypoint is placed, by itself and on those who are found at 0.5."""
         names = self.dataset_meta.get('keypoint_id2name', {})
-        rows = [['keypoint', 'similarity', 'at least .5', 'count']]
-        columns = [(names.get(i, str(i)), column[~np.isnan(column)]) for i, column in enumerate(similarities.T)]
-        for name, values in [*columns, ('all', similarities[~np.isnan(similarities)])]:
-            means = [float(v.mean()) if v.size else float('nan') for v in (values, values >= 0.5)]
-            rows.append([name, *means, values.size])
-        table = aligned(rows, ['', '.3f', '.3f', ''])
+        rows = keypoint_table(evaluation, [names.get(i, str(i)) for i in range(len(evaluation.sigmas))])
+        people = int((evaluation.partners_at(0.5) >= 0).sum())
         MMLogger.get_current_instance().info(
-            f'similarity of the keypoints of {len(hits)} people who are found\n{table}'
+            f'AP of each keypoint alone, and similarity of the keypoints of {people} people who are found\n'
+            f'{aligned(rows, ["", *[".3f"] * 5, ""])}'
         )
 
 

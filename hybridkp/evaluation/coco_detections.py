@@ -104,7 +104,7 @@ def collect(predictions: Sequence[SimpleNamespace], truth: CocoTruth, score_mode
         categories=np.repeat([columns.get(one.category, -1) for one in found], counts),
         keypoints=arrays['keypoints'].astype(kind),
         keypoint_scores=arrays['keypoint_scores'].astype(kind),
-        scores=_scores(arrays['keypoint_scores'], arrays['bbox_scores'], score_mode),
+        scores=joint_scores(arrays['keypoint_scores'], arrays['bbox_scores'], score_mode),
         boxes=np.concatenate((boxes[:, :2], boxes[:, 2:4] - boxes[:, :2]), axis=1),
         sides=arrays['sides'],
     )
@@ -117,8 +117,10 @@ def suppress(detections: CocoDetections, sigmas: np.ndarray, threshold: float) -
     return detections.select(survivors(points, scores, areas, images, sigmas, threshold))
 
 
-def best(detections: CocoDetections, images: int, count: int) -> tuple[CocoDetections, np.ndarray]:
-    """Return the best detections of each unit, by unit and from the highest score to the lowest, and their units (D,).
+def best(detections: CocoDetections, images: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices (D,) of the best detections of each unit and their units (D,).
+
+    They are ordered by unit, in a unit from the highest score to the lowest.
 
     A detection of a category that the truth does not have, or without a keypoint score above 0, is left out.
 
@@ -127,14 +129,13 @@ def best(detections: CocoDetections, images: int, count: int) -> tuple[CocoDetec
         images: how many the truth has.
         count: how many detections a unit may have.
     """
-    valid = (detections.categories >= 0) & (detections.keypoint_scores > 0).any(axis=1)
-    detections = detections.select(valid)
-    units = detections.categories * images + detections.images
-    order = np.lexsort((-detections.scores, units))
-    units = units[order]
+    rows = np.flatnonzero((detections.categories >= 0) & (detections.keypoint_scores > 0).any(axis=1))
+    units = detections.categories[rows] * images + detections.images[rows]
+    order = np.lexsort((-detections.scores[rows], units))
+    rows, units = rows[order], units[order]
     _, starts, counts = np.unique(units, return_index=True, return_counts=True)
     ranks = np.arange(len(units)) - np.repeat(starts, counts)
-    return detections.select(order[ranks < count]), units[ranks < count]
+    return rows[ranks < count], units[ranks < count]
 
 
 def _nothing(keypoints: int) -> CocoDetections:
@@ -160,8 +161,8 @@ def _check_finite(arrays: dict, samples: np.ndarray, found: list[SimpleNamespace
             )
 
 
-def _scores(keypoints: np.ndarray, boxes: np.ndarray, mode: str) -> np.ndarray:
-    """Return the scores (D,) of detections with those of their keypoints (D, K) and boxes (D,)."""
+def joint_scores(keypoints: np.ndarray, boxes: np.ndarray, mode: str) -> np.ndarray:
+    """Return the scores (D,) of detections with those of their keypoints (D, K) and boxes (D,), see `collect`."""
     if mode == 'bbox':
         return boxes
     if mode == 'keypoint':

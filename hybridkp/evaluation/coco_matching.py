@@ -30,7 +30,11 @@ def ignored_people(truth: CocoTruth) -> np.ndarray:
 
 
 def match(
-    indices: tuple[np.ndarray, np.ndarray], similarities: np.ndarray, truth: CocoTruth, units: np.ndarray
+    indices: tuple[np.ndarray, np.ndarray],
+    similarities: np.ndarray,
+    truth: CocoTruth,
+    units: np.ndarray,
+    thresholds: np.ndarray = THRESHOLDS,
 ) -> np.ndarray:
     """Return the index (D, A, T) of whom each detection finds, or -1, in A ranges of areas at T thresholds.
 
@@ -43,12 +47,13 @@ def match(
         similarities: of the pairs (P,).
         truth: the people.
         units: of the detections (D,), ascending; in a unit from the highest score to the lowest.
+        thresholds: of the similarity (T,).
     """
-    partners = np.full((len(units), len(AREAS), len(THRESHOLDS)), -1, dtype=np.int32)
+    partners = np.full((len(units), len(AREAS), len(thresholds)), -1, dtype=np.int32)
     ignored = ignored_people(truth)[..., None]
     crowds = np.flatnonzero(truth.crowds)
     closed = np.zeros((len(truth.units), *partners.shape[1:]), dtype=bool)
-    reaching = np.unique(indices[0][similarities >= THRESHOLDS[0]])
+    reaching = np.unique(indices[0][similarities >= thresholds.min()])
     starts, counts = (np.searchsorted(indices[0], reaching, side=side) for side in ('left', 'right'))
     counts -= starts
     for members in _by_rank(units[reaching]):
@@ -57,7 +62,7 @@ def match(
             columns = starts[rows, None] + np.arange(count)
             people = indices[1][columns]  # (N, count)
             similar = similarities[columns][..., None, None]
-            open_ = (similar >= THRESHOLDS) & ~closed[people]
+            open_ = (similar >= thresholds) & ~closed[people]
             regular = open_ & ~ignored[people]
             chosen = np.where(regular.any(axis=1, keepdims=True), regular, open_)
             similar = np.where(chosen, similar, -1)[:, ::-1]

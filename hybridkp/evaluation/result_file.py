@@ -9,6 +9,8 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_file_backend
 from mmpose.registry import METRICS
 
+from hybridkp.evaluation.coco_detections import SCORE_MODES, joint_scores
+
 _UP, _DOWN = (decimal.Context(prec=6, rounding=rule) for rule in (decimal.ROUND_UP, decimal.ROUND_DOWN))
 
 
@@ -16,47 +18,68 @@ _UP, _DOWN = (decimal.Context(prec=6, rounding=rule) for rule in (decimal.ROUND_
 class ResultFile(BaseMetric):
     """Write the predictions in COCO's result format, which every COCO evaluator reads.
 
-    Each entry has ``image_id``, ``category_id``, ``keypoints`` [x, y, score, ...] in image px, ``score`` (the box's
-    score times the mean of the keypoint scores above 0.2, as in mmpose's `CocoMetric`), ``bbox`` [x, y, w, h] and
-    ``keypoint_covariances``, a list of [xx, xy, yy] in px^2 with 6 digits.
+    Each entry has ``image_id``, ``category_id``, ``keypoints`` [x, y, score, ...] in image px, ``score``, ``bbox``
+    [x, y, w, h] and ``keypoint_covariances``, a list of [xx, xy, yy] in px^2 with 6 digits. Where it is known,
+    ``crop_area`` is the area in px^2 by which duplicates are suppressed; nothing is suppressed in the file.
+
+    The first entry has ``protocol`` as well, a dict that says how the predictions came about, see
+    `protocol.build_protocol`. The file remains a plain list of COCO results: evaluators read the keys that they know
+    and leave the others alone. Without entries there is no place for it.
 
     Args:
         path: the file, written whole or not at all.
+        protocol: how the predictions came about; may be set later.
+        score_mode: what the score of an entry is, as of `CocoAveragePrecision`; by default that of the box times the
+            mean of the keypoint scores above 0.2, as in mmpose's `CocoMetric`.
     """
 
     default_prefix = ''  # none, and no warning that there is none
-    score_threshold = 0.2
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, protocol: dict | None = None, score_mode: str = 'bbox_keypoint'):
+        if score_mode not in SCORE_MODES:
+            raise ValueError(f'ResultFile: expected a score_mode of {SCORE_MODES}, got {score_mode!r}')
         super().__init__(collect_device='cpu')
-        self.path = path
+        self.path, self.protocol, self.score_mode = path, protocol, score_mode
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep the entries of a batch."""
         for sample in data_samples:
             pred = sample['pred_instances']
+            totals = joint_scores(np.asarray(pred['keypoint_scores']), np.asarray(pred['bbox_scores']), self.score_mode)
+            areas, entries = _crop_areas(sample, len(totals)), []
             for i, (points, scores) in enumerate(zip(pred['keypoints'], pred['keypoint_scores'], strict=True)):
                 covariances = pred['keypoint_covariances'][i]
                 corners = np.asarray(pred['bboxes'][i], dtype=float)
-                confident = scores[scores > self.score_threshold]
-                score = float(pred['bbox_scores'][i]) * (float(confident.mean()) if len(confident) else 0.0)
-                self.results.append(
+                entries.append(
                     {
                         'image_id': int(sample['img_id']),
                         'category_id': int(sample.get('category_id', 1)),
                         'keypoints': _rounded(np.concatenate((points, scores[:, None]), axis=1).ravel()),
-                        'score': score,
+                        'score': float(totals[i]),
                         'bbox': _rounded(np.concatenate((corners[:2], corners[2:] - corners[:2]))),
                         'keypoint_covariances': [
                             _definite(*row) for row in covariances.reshape(len(points), 4)[:, [0, 1, 3]]
                         ],
+                        **areas[i],
                     }
                 )
+            self.results.append(entries)  # mmengine keeps as many results as there are samples
 
     def compute_metrics(self, results: list) -> dict:
         """Write the file; there is nothing to measure."""
+        results = [entry for entries in results for entry in entries]
+        if results and self.protocol is not None:
+            results = [{**results[0], 'protocol': self.protocol}, *results[1:]]
         get_file_backend(backend_args=dict(backend='atomic')).put_text(json.dumps(results), self.path)
         return {}
+
+
+def _crop_areas(sample: dict, count: int) -> list[dict]:
+    """Return the areas of a sample's crops as further keys of so many entries; none where they are unknown."""
+    sides = sample.get('gt_instances', {}).get('bbox_scales', None)
+    if sides is None or len(sides) != count:
+        return [{}] * count
+    return [dict(crop_area=float(width * height)) for width, height in np.asarray(sides)]
 
 
 def _rounded(values: np.ndarray) -> list[float]:

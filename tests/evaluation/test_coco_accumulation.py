@@ -99,6 +99,14 @@ def test_drawing_images_is_repeating_them(seed):
     assert drawn == pytest.approx(repeated.measures(), abs=1e-12)
 
 
+def test_curves_are_what_the_measures_are_of():
+    """Of the curve on paper: precision 1 up to a recall of 1/4, 2/3 up to 1/2, then none."""
+    precision, recall = accumulation([1, 0, 1]).curves()
+    assert precision.shape == (len(THRESHOLDS), len(RECALLS), 1, len(AREAS)) and (recall == 0.5).all()
+    np.testing.assert_allclose(precision[3, :, 0, 0], [1] * 26 + [2 / 3] * 25 + [0] * 50)
+    assert summary(precision, recall) == accumulation([1, 0, 1]).measures()
+
+
 def test_an_image_that_is_not_drawn_does_not_count():
     given = accumulation([1, 0], people=(1, 1), units=[0, 1])
     drawn = list(given.resampled(np.array([[2, 0], [0, 2], [1, 1]])))

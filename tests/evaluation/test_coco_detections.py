@@ -66,6 +66,6 @@ def test_the_best_of_each_unit_in_order():
         boxes=np.ones((7, 4)),
         sides=np.ones((7, 2)),
     )
-    kept, units = best(detections, 2, 2)
+    rows, units = best(detections, 2, 2)
     # of unit 0 the two of the highest scores, equal ones in their order; neither an unknown category nor without score
-    assert kept.keypoints[:, 0, 0].tolist() == [1, 2, 4, 3] and units.tolist() == [0, 0, 1, 2]
+    assert rows.tolist() == [1, 2, 4, 3] and units.tolist() == [0, 0, 1, 2]

@@ -188,3 +188,10 @@ def test_partners(truth):
     assert partners[:, at[0.8]].tolist() == [1, 0, -1, 2]
     assert partners[:, at[0.85]].tolist() == [-1, 0, -1, 2]
     assert partners[:, at[0.95]].tolist() == [-1] * 4
+
+
+def test_partners_at_a_lower_threshold(truth):
+    units, similarities = np.array([0, 0]), np.array([0.1, 0.2, 0.3, 0.15])
+    partners = match(pairs(units, truth), similarities, truth, units, np.array([0.1, 0.25]))
+    assert partners.shape == (2, 3, 2) and partners[:, 0].tolist() == [[1, -1], [0, 0]]
+    assert match(pairs(units, truth), similarities, truth, units)[:, 0].max() == -1

@@ -9,6 +9,11 @@ import pytest
 from mmengine.config import Config
 from mmpose.registry import DATASETS, METRICS
 
+from hybridkp.evaluation.coco_detections import collect, prediction
+from hybridkp.evaluation.coco_evaluation import evaluate
+from hybridkp.evaluation.coco_results import read_coco_results, without_duplicates
+from hybridkp.evaluation.coco_truth import arrange, read_records
+from hybridkp.evaluation.protocol import read_protocol
 from hybridkp.evaluation.result_file import ResultFile
 
 ROOT = Path(__file__).parents[2]
@@ -150,10 +155,67 @@ def test_several_people_in_one_sample(tmp_path):
     assert [entry['keypoint_covariances'] for entry in entries] == [[[1, 0, 1]], [[2, 0, 2]]]
 
 
+def test_protocol_is_in_the_first_entry(people, tmp_path):
+    """The file remains a list of results that COCO's tools load."""
+    dataset, samples = people
+    metric = ResultFile(str(tmp_path / 'a.json'), protocol=dict(boxes='ground truth'))
+    metric.process({}, samples)
+    metric.evaluate(len(samples))
+    first, *others = json.loads((tmp_path / 'a.json').read_text())
+    assert first['protocol'] == dict(boxes='ground truth') and not any('protocol' in entry for entry in others)
+    assert read_protocol(tmp_path / 'a.json') == dict(boxes='ground truth')
+    for tools in ('pycocotools', 'xtcocotools'):
+        coco = importlib.import_module(f'{tools}.coco').COCO(ANN_FILE)
+        assert len(coco.loadRes(str(tmp_path / 'a.json')).anns) == len(samples)
+
+
+def test_no_entries_have_no_protocol(tmp_path):
+    metric = ResultFile(str(tmp_path / 'a.json'), protocol=dict(boxes='ground truth'))
+    metric.compute_metrics([])
+    assert json.loads((tmp_path / 'a.json').read_text()) == [] and read_protocol(tmp_path / 'a.json') is None
+
+
+def test_what_is_read_has_the_measures_of_the_metric(written, people):
+    """With the area of the crop, the suppression of duplicates is the metric's, too."""
+    dataset, samples = people
+    doubled = samples + [dict(one, id=one['id'] + 10**9) for one in samples]
+    metric = METRICS.build(dict(type='CocoAveragePrecision', ann_file=ANN_FILE))
+    metric.dataset_meta = dataset.metainfo
+    metric.process({}, doubled)
+    expected = metric.evaluate(len(doubled))
+    ours = ResultFile(str(written))
+    ours.process({}, doubled)
+    ours.evaluate(len(doubled))
+    truth, sigmas = arrange(read_records(ANN_FILE), ANN_FILE), dataset.metainfo['sigmas']
+    found = without_duplicates(read_coco_results(written, truth), sigmas, 0.9)
+    measures = evaluate(found.detections, truth, sigmas).accumulation.measures()
+    assert {f'coco/{name}': value for name, value in measures.items()} == pytest.approx(expected, abs=1e-9)
+    areas = [one['gt_instances']['bbox_scales'][0].prod() for one in samples]
+    assert [entry['crop_area'] for entry in json.loads(written.read_text())[: len(samples)]] == pytest.approx(areas)
+
+
+@pytest.mark.parametrize('mode', ['bbox', 'keypoint', 'bbox_rle'])
+def test_scores_of_other_modes_are_the_metrics(mode, people, tmp_path):
+    _, samples = people
+    metric = ResultFile(str(tmp_path / 'a.json'), score_mode=mode)
+    metric.process({}, samples)
+    metric.evaluate(len(samples))
+    truth = arrange(read_records(ANN_FILE), ANN_FILE)
+    expected = collect([prediction(one) for one in samples], truth, mode, ANN_FILE).scores
+    assert sorted(entry['score'] for entry in json.loads((tmp_path / 'a.json').read_text())) == pytest.approx(
+        sorted(expected.tolist())
+    )
+
+
+def test_unknown_score_mode_is_refused():
+    with pytest.raises(ValueError, match="ResultFile: expected a score_mode of .*, got 'box'"):
+        ResultFile('a.json', score_mode='box')
+
+
 def test_old_file_stays_when_the_new_one_fails(written, monkeypatch):
     before = written.read_text()
     metric = ResultFile(str(written))
-    metric.results.append(dict(wrong=object()))
+    metric.results.append([dict(wrong=object())])
     with pytest.raises(TypeError):
         metric.evaluate(1)
     assert written.read_text() == before
