@@ -4,6 +4,7 @@ python tools/convert_checkpoint.py hrnet-official pose_hrnet_w32_384x288.pth hrn
 python tools/convert_checkpoint.py paddledetection hrnet_w32_384x288.pdparams hrnet_w32.pth
 python tools/convert_checkpoint.py mmpose SRC DST --config CONFIG --reference CONFIG_OF_MMPOSE
 python tools/convert_checkpoint.py vitpose vitpose-b.pth vitpose_b.safetensors
+python tools/convert_checkpoint.py yolov7-pose yolov7-w6-pose.pt yolov7_w6_pose.pth
 """
 
 import argparse
@@ -22,6 +23,7 @@ from hybridkp import stack
 from hybridkp.converters.checkpoint_file import read_checkpoint, write_checkpoint
 from hybridkp.converters.checkpoint_tables import SOURCES
 from hybridkp.converters.checkpoints import convert, differences, listed, to_our_names
+from hybridkp.converters.module_file import read_network
 from hybridkp.engine.launch import explain_errors, load_config, run_tool
 from hybridkp.errors import InputError
 
@@ -108,6 +110,8 @@ def compare(args: argparse.Namespace, cfg: Config, ours: dict[str, Tensor], thei
         inputs, expected = reference(args, cfg, theirs)
         with torch.no_grad():
             heatmaps = model(inputs)
+        if not isinstance(heatmaps, Tensor):
+            raise InputError(f'{args.reference}: {Path(cfg.filename).name} has no heatmaps to compare')
         if heatmaps.shape != expected.shape:
             shapes = f'{tuple(heatmaps.shape)}, expected {tuple(expected.shape)}'
             raise InputError(f'{args.reference}: the heatmaps of {Path(cfg.filename).name} are {shapes}')
@@ -131,7 +135,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     stack.mend()
     source = SOURCES[args.source]
-    theirs = convert(read_checkpoint(args.src), source, f'checkpoint {args.src}')
+    read = read_network if source.whole_network else read_checkpoint
+    theirs = convert(read(args.src), source, f'checkpoint {args.src}')
     found = fitting(theirs, args)
     cfg, ours = found[0]
     statistics = ('running_mean', 'running_var', 'num_batches_tracked')

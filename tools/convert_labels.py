@@ -1,9 +1,13 @@
 """Convert labels of other tools to COCO annotations, in one file, in official or in random splits, and in folds.
 
+Labels in YOLO's layout, of people in whole images, go both ways.
+
 python tools/convert_labels.py deeplabcut CollectedData.csv OUT_DIR --split train=0.8,val=0.1,test=0.1
 python tools/convert_labels.py csv junior.csv senior.csv OUT_DIR --pixel-spacing 0.25 --split train=0.8,test=0.2
 python tools/convert_labels.py isbi2015 400_junior 400_senior OUT_DIR --image-root RawImage --folds 4
 python tools/convert_labels.py aariz Aariz OUT_DIR
+python tools/convert_labels.py coco-to-yolo person_keypoints_val2017.json OUT_DIR --image-root val2017
+python tools/convert_labels.py yolo-to-coco train2017.txt val2017.txt OUT_DIR
 """
 
 import argparse
@@ -13,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from mmengine.config import Config
 
 from hybridkp.converters.aariz import read_aariz
 from hybridkp.converters.cells import read_spacing
@@ -20,6 +25,8 @@ from hybridkp.converters.deeplabcut import read_deeplabcut
 from hybridkp.converters.isbi2015 import read_isbi2015
 from hybridkp.converters.landmark_csv import read_landmark_csv
 from hybridkp.converters.splits import block_names, fold_coco, fold_names, split_coco
+from hybridkp.converters.yolo_layout import coco_to_yolo, yolo_to_coco
+from hybridkp.datasets.skeleton import skeleton_metainfo
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
@@ -45,6 +52,8 @@ FORMATS = {
     ),
     'aariz': Format(read_aariz, 'the folder of Aariz (CEPHA29), with train, valid and test', official=True),
 }
+
+COCO17 = Path(__file__).parents[1] / 'configs/_base_/skeletons/coco17.py'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -75,7 +84,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
             help='likewise, with consecutive images in each val.json: where the habits of labelling drift, their '
             'errors are more like those of the images to come',
         )
+    add_yolo(formats)
     return parser.parse_args(argv)
+
+
+def add_yolo(formats: argparse._SubParsersAction) -> None:
+    """Add the sub-commands of YOLO's layout."""
+    there = formats.add_parser('coco-to-yolo', help="COCO annotations to YOLO's lists and text files")
+    there.add_argument('labels', help='COCO annotations (.json)')
+    there.add_argument('out_dir', help='gets labels/NAME/*.txt and NAME.txt, which lists images/NAME/*')
+    there.add_argument('--name', help='of the split; default: that of the file after the last _')
+    there.add_argument('--image-root', help='folder of the images, to which images/NAME will be a link')
+    back = formats.add_parser('yolo-to-coco', help="YOLO's lists and text files to COCO annotations")
+    back.add_argument('labels', help='lists of images, such as train2017.txt', nargs='+')
+    back.add_argument('out_dir', help='gets a .json for each list')
+    back.add_argument('--classes', default='person', help='their names, with commas (default: %(default)s)')
+    for command in (there, back):
+        command.add_argument('--skeleton', default=str(COCO17), help='config of the keypoints (default: coco17.py)')
 
 
 def parse_fractions(text: str) -> dict[str, float]:
@@ -133,6 +158,25 @@ def make_folds(splits: dict[str, dict], args: argparse.Namespace) -> dict[str, d
     return files
 
 
+def convert_yolo(args: argparse.Namespace) -> None:
+    """Convert from or to YOLO's layout."""
+    if not Path(args.skeleton).is_file():
+        raise FileNotFoundError(f'{args.skeleton}: there is no such file')
+    try:
+        skeleton = Config.fromfile(args.skeleton).skeleton.to_dict()
+        names = list(skeleton_metainfo(skeleton)['keypoint_name2id'])
+    except (AttributeError, KeyError, ValueError, SyntaxError) as error:
+        raise InputError(f'{args.skeleton}: expected a config with a skeleton ({error})') from error
+    if args.format == 'coco-to-yolo':
+        split = args.name or Path(args.labels).stem.rpartition('_')[2]
+        print(coco_to_yolo(args.labels, names, args.out_dir, split, args.image_root))
+        return
+    for name, content in yolo_to_coco(args.labels, names, args.classes.split(',')).items():
+        path = Path(args.out_dir) / f'{name}.json'
+        AtomicBackend().put_text(json.dumps(content), path)
+        print(f'{path}: {len(content["images"])} images, {len(content["annotations"])} people')
+
+
 def summary(coco: dict) -> str:
     """Count images and landmarks, and say which part of the frames the landmarks take."""
     labelled = sum(annotation['num_keypoints'] for annotation in coco['annotations'])
@@ -157,6 +201,9 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     if Path(args.out_dir).is_file():
         raise InputError(f'{args.out_dir}: expected a folder to write to, got a file')
+    if args.format in ('coco-to-yolo', 'yolo-to-coco'):
+        convert_yolo(args)
+        return
     files = make_splits(args)
     files |= make_folds(files, args)
     for name, content in files.items():

@@ -18,12 +18,16 @@ class CheckpointSource(NamedTuple):
         rows: pairs of pattern and template.
         configs: paths below ``configs/``, without suffix, of the experiments that may fit.
         changes: functions of parameters whose values change, too, by the name that they become.
+        dropped: patterns of names of what is not taken over, as it says again what another one says.
+        whole_network: whether files may be pickled networks rather than parameters, see `read_network`.
     """
 
     what: str
     rows: Sequence[tuple[str, str]]
     configs: Sequence[str]
     changes: Mapping[str, Callable[[Tensor], Tensor]] = {}
+    dropped: Sequence[str] = ()
+    whole_network: bool = False
 
     def new_name(self, name: str) -> str | None:
         """Give what a name becomes, or None if there is no such name in these checkpoints."""
@@ -33,3 +37,7 @@ class CheckpointSource(NamedTuple):
                 groups = match.groupdict()
                 return template.format(**{k: int(text) - 1 if k.isupper() else text for k, text in groups.items()})
         return None
+
+    def drops(self, name: str) -> bool:
+        """Say whether a name is of what is not taken over."""
+        return any(re.fullmatch(pattern, name) for pattern in self.dropped)

@@ -6,6 +6,7 @@ See `CheckpointSource` for what a row is.
 from torch import Tensor
 
 from hybridkp.converters.checkpoint_source import CheckpointSource
+from hybridkp.converters.yolov7_table import YOLOV7_POSE
 
 
 def add_class_position(positions: Tensor) -> Tensor:
@@ -81,6 +82,7 @@ SOURCES = {
         ['body/vitpose_b_coco_256x192_mmpose'],
         {'backbone.pos_embed': add_class_position},
     ),
+    'yolov7-pose': YOLOV7_POSE,
 }
 """What can be converted, by the name of the tool's sub-command."""
 

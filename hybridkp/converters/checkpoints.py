@@ -27,13 +27,13 @@ def convert(state: Mapping[str, Tensor], source: CheckpointSource, where: str) -
     Raises:
         InputError: if a name is none of the source's, or if two become the same.
     """
-    names = {name: source.new_name(name) for name in state}
+    names = {name: source.new_name(name) for name in state if not source.drops(name)}
     unknown = [name for name, new in names.items() if new is None]
     if unknown:
         raise InputError(f'{where}: expected {source.what}, got names that it does not have: {listed(unknown)}')
     converted = {}
-    for name, value in state.items():
-        new = names[name]
+    for name, new in names.items():
+        value = state[name]
         if new in converted:
             raise InputError(f'{where}: expected one parameter that becomes {new}, got {name} as well')
         converted[new] = source.changes[new](value) if new in source.changes else value

@@ -25,7 +25,7 @@ def check_folder(folder: str) -> None:
 
 
 def compare(dataset: dict, results: str) -> tuple[dict, list[Comparison]]:
-    """Put the entries of a result file beside the labels of a data set.
+    """Put the entries of a result file beside the labels of a data set; images without labels are left out.
 
     Args:
         dataset: the data set's config; its pipeline and a detector's boxes do not matter.
@@ -33,15 +33,28 @@ def compare(dataset: dict, results: str) -> tuple[dict, list[Comparison]]:
 
     Returns:
         The data set's meta information and its images in their order.
+
+    Raises:
+        InputError: if no image has labels.
     """
     without_boxes = dict(bbox_file=None) if 'bbox_file' in dataset else {}
     built = DATASETS.build({**dataset, **without_boxes, 'pipeline': []})
     people: dict[int, list[dict]] = {}
     for i in range(len(built)):
         sample = built.get_data_info(i)
-        people.setdefault(sample['img_id'], []).append(sample)
+        people.setdefault(sample['img_id'], []).extend(_one_by_one(sample))
     entries = read_results(results, built.metainfo['num_keypoints'])
-    return built.metainfo, [Comparison(people[image], entries.get(image, [])) for image in people]
+    comparisons = [Comparison(people[image], entries.get(image, [])) for image in people if people[image]]
+    if not comparisons:
+        raise InputError(f'{results}: expected labelled people to compare with, but the data set has none')
+    return built.metainfo, comparisons
+
+
+def _one_by_one(sample: dict) -> list[dict]:
+    """Give a sample of any number of people as samples of one labelled person each."""
+    keys = ('bbox', 'keypoints', 'keypoints_visible')
+    labelled = [i for i, visible in enumerate(sample['keypoints_visible']) if (visible > 0).any()]
+    return [sample | {key: sample[key][i : i + 1] for key in keys} for i in labelled]
 
 
 def write_gallery(meta: dict, comparisons: list[Comparison], folder: str, count: int) -> list[Path]:

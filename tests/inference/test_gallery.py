@@ -1,12 +1,14 @@
 """Galleries: the worst first, in mm where that is known. tests/tools/test_test.py has them from a model."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 
 from hybridkp.errors import InputError
 from hybridkp.inference.comparison import Comparison
-from hybridkp.inference.gallery import check_folder, write_gallery, write_picture
+from hybridkp.inference.gallery import check_folder, compare, write_gallery, write_picture
 
 META = dict(
     keypoint_colors=np.array([[255, 0, 0], [0, 255, 0]], dtype=np.uint8),
@@ -75,3 +77,34 @@ def test_a_picture_that_cannot_be_written(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match=r'picture .*a.png cannot be written: (File exists|Not a directory)'):
         write_picture(tmp_path / 'file' / 'a.png', np.zeros((4, 4, 3), np.uint8))
+
+
+@pytest.fixture
+def whole_images(tmp_path, mmpose_scope):
+    """Settings of whole images, two people in the first, one of them labelled, and nobody in the second."""
+
+    def settings(flag):
+        skeleton = dict(name='two', keypoints=['nose', 'tail'], flip_pairs=[], links=[], sigmas=[0.1, 0.1])
+        images = [dict(id=i, file_name=f'{i}.png', width=60, height=40) for i in range(2)]
+        person = dict(image_id=0, category_id=1, bbox=[1, 2, 30, 20])
+        points = [[5, 6, flag, 7, 8, flag], [0] * 6]
+        people = [dict(person, id=i, keypoints=keypoints) for i, keypoints in enumerate(points)]
+        (tmp_path / 'a.json').write_text(json.dumps(dict(images=images, annotations=people)))
+        (tmp_path / 'results.json').write_text('[]')
+        return dict(
+            type='CocoImages', ann_file=str(tmp_path / 'a.json'), skeleton=skeleton, test_mode=True, pipeline=[]
+        )
+
+    return settings
+
+
+def test_people_of_a_whole_image_are_compared_one_by_one(whole_images, tmp_path):
+    meta, (comparison,) = compare(whole_images(2), str(tmp_path / 'results.json'))
+    assert meta['num_keypoints'] == 2 and comparison.name == '0' and not comparison.entries
+    (person,) = comparison.people
+    assert person['keypoints'].tolist() == [[[5, 6], [7, 8]]] and person['bbox'].tolist() == [[1, 2, 31, 22]]
+
+
+def test_nobody_is_labelled(whole_images, tmp_path):
+    with pytest.raises(InputError, match='results.json: expected labelled people to compare with'):
+        compare(whole_images(0), str(tmp_path / 'results.json'))

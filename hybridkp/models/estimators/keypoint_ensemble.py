@@ -30,7 +30,7 @@ class KeypointEnsemble(BaseModel):
         scales: the factors of the zooms.
 
     Raises:
-        ValueError: if there is no member or no scale.
+        ValueError: if a member has no heatmaps, or if there is no member or no scale.
     """
 
     def __init__(
@@ -41,6 +41,8 @@ class KeypointEnsemble(BaseModel):
             raise ValueError('KeypointEnsemble takes at least one member and one scale')
         self.scales = tuple(scales)
         self.members = nn.ModuleList(MODELS.build(member) for member in members)
+        if not all(hasattr(member.head, 'calibration') for member in self.members):
+            raise ValueError('KeypointEnsemble averages heatmaps, which a member does not have')
         self.calibration = CovarianceMap(self.members[0].head.calibration.num_keypoints)
 
     def share_calibration(self) -> None:

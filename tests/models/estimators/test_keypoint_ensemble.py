@@ -143,3 +143,12 @@ def test_no_training_and_no_empty_ensemble():
         build(0)
     with pytest.raises(ValueError, match='one scale'):
         MODELS.build(dict(type='KeypointEnsemble', members=[MEMBER], scales=()))
+
+
+def test_a_batch_of_a_loader_is_predicted():
+    model, images = build(2), torch.randn(2, 3, 96, 64)
+    samples = make_tests(2)
+    predicted = model.test_step(dict(inputs=images, data_samples=samples))
+    assert predicted[0] is samples[0] and predicted[1] is samples[1]
+    for sample, expected in zip(predicted, predict(model, images), strict=True):
+        assert (sample.pred_instances.keypoints == expected.keypoints).all()

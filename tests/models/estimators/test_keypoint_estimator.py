@@ -8,6 +8,8 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 
+from hybridkp.models.estimators import keypoint_estimator
+from hybridkp.models.estimators.keypoint_estimator import predict_batch
 from hybridkp.ops.calibration import Calibration
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
@@ -203,3 +205,53 @@ def test_steps_of_mmengine(make_samples, generator):
     model.eval()
     results = model.test_step(dict(inputs=inputs, data_samples=make_tests(input_size=(64, 64))))
     assert len(results) == 2 and np.isfinite(results[0].pred_instances.keypoints).all()
+
+
+@pytest.mark.parametrize('step', ['test_step', 'val_step'])
+def test_samples_of_a_prediction_stay_as_they_are(step, generator):
+    model, (inputs, _) = build(flip_test=True), pictures(generator)
+    samples = make_tests()
+    for sample in samples:
+        sample.gt_instance_labels = InstanceData(keypoint_labels=torch.zeros(1, 3, 2))
+    labels = [sample.gt_instance_labels for sample in samples]
+    predicted = getattr(model, step)(dict(inputs=inputs, data_samples=samples))
+    assert all(sample is given for sample, given in zip(predicted, samples, strict=True))
+    assert [sample.gt_instance_labels for sample in predicted] == labels
+    expected = model(inputs, make_tests(), mode='predict')
+    for sample, wanted in zip(predicted, expected, strict=True):
+        np.testing.assert_array_equal(sample.pred_instances.keypoints, wanted.pred_instances.keypoints)
+
+
+@pytest.mark.parametrize(
+    'device, sizes, moved', [('cpu', (8, 8), None), ('cuda', (8, 8), (2, 3, 8, 8)), ('cuda', (8, 9), None)]
+)
+def test_images_of_one_size_are_moved_at_once(device, sizes, moved):
+    seen = []
+
+    def preprocess(data, training):
+        seen.append((data['inputs'], data['data_samples'], training))
+        return data
+
+    def model(inputs, samples, mode):
+        return samples, mode
+
+    model.data_preprocessor = preprocess
+    preprocess.device = torch.device(device)
+    images = [torch.zeros(3, 8, width, dtype=torch.uint8) for width in sizes]
+    assert predict_batch(model, dict(inputs=images, data_samples=['a', 'b'])) == (['a', 'b'], 'predict')
+    ((inputs, samples, training),) = seen
+    assert samples == [] and training is False
+    assert inputs is images if moved is None else inputs.shape == moved and inputs.dtype == torch.uint8
+
+
+def test_both_views_together_are_what_they_are_apart(generator, monkeypatch):
+    model, (inputs, _) = build(flip_test=True), pictures(generator)
+    passes = []
+    model.backbone.register_forward_hook(lambda module, args, feats: passes.append(len(args[0])))
+    together = model(inputs, make_tests(), mode='predict')
+    monkeypatch.setattr(keypoint_estimator, 'TOGETHER', 1)
+    apart = model(inputs, make_tests(), mode='predict')
+    assert passes == [4, 2, 2]
+    for one, other in zip(together, apart, strict=True):
+        for name in ('keypoints', 'keypoint_scores', 'keypoint_covariances'):
+            np.testing.assert_allclose(one.pred_instances[name], other.pred_instances[name], rtol=1e-5, atol=1e-5)

@@ -1,0 +1,1 @@
+"""Teachers: labels made from the images of the batch themselves."""
