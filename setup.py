@@ -17,6 +17,7 @@ setup(
     description='Keypoints with covariances: a plugin for MMPose.',
     license='Apache-2.0',
     packages=find_packages(include=['hybridkp', 'hybridkp.*']),
+    package_data={'hybridkp.inference': ['templates/*']},
     python_requires='>=3.10,<3.13',
     install_requires=requirements('runtime'),
     extras_require={'tests': requirements('tests'), 'optional': requirements('optional')},

@@ -9,6 +9,7 @@ from hybridkp.codecs.learned_covariance import LearnedCovariance
 from hybridkp.codecs.limb_covariance import LimbCovariance
 from hybridkp.codecs.published_heatmap import PublishedHeatmap
 from hybridkp.codecs.reader_covariance import ReaderCovariance
+from hybridkp.codecs.score_map import ScoreMap
 from hybridkp.codecs.structure_covariance import StructureCovariance
 from hybridkp.codecs.target_context import TargetContext
 
@@ -22,6 +23,7 @@ __all__ = [
     'LimbCovariance',
     'PublishedHeatmap',
     'ReaderCovariance',
+    'ScoreMap',
     'StructureCovariance',
     'TargetContext',
 ]
