@@ -1,7 +1,11 @@
 """What the tests share."""
 
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
@@ -54,3 +58,35 @@ def make_samples() -> Callable[..., list[PoseDataSample]]:
 def generator() -> torch.Generator:
     """A source of the same random numbers in every run."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope='session')
+def drawn_set() -> Callable[..., Path]:
+    """Draw people of 5 keypoints, one an image, and write images and COCO annotations to a folder; gives the JSON."""
+    names = ['head', 'left_hand', 'right_hand', 'left_foot', 'right_foot']
+    colours = [(255, 255, 255), (0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)]
+
+    def draw(folder: Path, count: int = 24, seed: int = 0) -> Path:
+        generator, images, annotations = np.random.default_rng(seed), [], []
+        (folder / 'images').mkdir(parents=True, exist_ok=True)
+        for i in range(1, count + 1):
+            width, height, size = generator.integers((96, 112, 20), (144, 160, 30)).tolist()
+            centre = generator.uniform(1.2 * size, (width - 1.2 * size, height - 1.2 * size))
+            shape = np.array([[0, -1], [0.8, 0], [-0.8, 0], [0.5, 1], [-0.5, 1]])
+            points = centre + size * (shape + generator.normal(scale=0.05, size=(5, 2)))
+            image = generator.integers(0, 60, (height, width, 3), dtype=np.uint8)
+            for point, colour in zip(points, colours, strict=True):
+                cv2.line(image, centre.astype(int).tolist(), point.astype(int).tolist(), colour, 2)
+            cv2.imwrite(str(folder / f'images/{seed}_{i}.png'), image)
+            images.append(dict(id=i, file_name=f'{seed}_{i}.png', width=width, height=height))
+            low, sides = (centre - 1.2 * size).round(2).tolist(), [round(2.4 * size, 2)] * 2
+            keypoints = [value for x, y in points.round(2).tolist() for value in (x, y, 2)]
+            entry = dict(id=10 * i, image_id=i, category_id=1, keypoints=keypoints, num_keypoints=5, iscrowd=0)
+            annotations.append(entry | dict(bbox=low + sides, area=sides[0] ** 2))
+        links = [[1, 2], [1, 3], [2, 4], [3, 5]]
+        category = dict(id=1, name='person', keypoints=names, skeleton=links)
+        path = folder / 'labels.json'
+        path.write_text(json.dumps(dict(images=images, annotations=annotations, categories=[category])))
+        return path
+
+    return draw

@@ -13,7 +13,7 @@ import mmengine
 import mmpose
 import numpy as np
 import torch
-from benchmarks import codec, covariance, evaluate, pipeline, step, train
+from benchmarks import codec, covariance, evaluate, model, pipeline, step, train
 from benchmarks.contest import Contest
 from mmengine.registry import DefaultScope
 
@@ -30,6 +30,7 @@ COMMANDS = {
     'evaluate': evaluate,
     'covariance': covariance,
     'step': step,
+    'model': model,
 }
 """A sub-command is a module with ``add_arguments(parser)`` and ``contests(args)``, which yields one after another."""
 

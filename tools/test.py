@@ -16,9 +16,12 @@ from torch import nn
 from hybridkp import stack
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.checkpoint import check_checkpoint
+from hybridkp.engine.inference_settings import InferenceSettings
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
+from hybridkp.engine.prediction_shift import apply_guarded
 from hybridkp.errors import InputError
-from hybridkp.evaluation import CovarianceCalibration, LandmarkFile, MeasureFile, RadialError
+from hybridkp.evaluation import CovarianceCalibration, LandmarkFile, MeasureFile, RadialError, ResultFile
+from hybridkp.evaluation.protocol import build_protocol
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -28,6 +31,13 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--work-dir',
         help='where the log, metrics.json and, of radial errors, landmarks.csv go; default work_dirs/NAME_OF_CONFIG',
+    )
+    parser.add_argument(
+        '--scales',
+        nargs='+',
+        type=parse_scale,
+        metavar='FACTOR',
+        help='look at each image in these scales and average the heatmaps, for example 0.93 1 1.07; default 1',
     )
     parser.add_argument('--out', help='write the predictions with their covariances to this COCO result file (.json)')
     parser.add_argument('--landmarks', help='write the predicted landmarks with their standard deviations here (.csv)')
@@ -48,13 +58,43 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         'with --show-dir in reliability.png and risk_coverage.png',
     )
     parser.add_argument('--show-count', type=int, default=20, help='how many images --show-dir draws (default 20)')
+    add_speed_arguments(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...')
     return parser.parse_args(argv)
 
 
-def report(metrics: dict[str, float], boxes: str, work_dir: str) -> None:
-    """Print the metrics as a table and write them to ``metrics.json``; what is undefined (COCO's -1, NaN) is null."""
+def parse_scale(text: str) -> float:
+    """Parse the factor of a zoom."""
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = math.nan
+    if not 0.1 <= scale <= 10:
+        raise argparse.ArgumentTypeError(f'expected a factor from 0.1 to 10, got {text!r}')
+    return scale
+
+
+def add_speed_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that make a test faster."""
+    parser.add_argument('--amp', choices=InferenceSettings.dtypes, help='run backbone and neck in half precision')
+    parser.add_argument('--channels-last', action='store_true', help='lay images and weights out channels last')
+    parser.add_argument('--compile', action='store_true', help='compile backbone and neck, which takes minutes')
+    parser.add_argument(
+        '--max-shift',
+        type=float,
+        default=0.1,
+        metavar='PX',
+        help='refuse the three options above if they move keypoints by more than so many px of the input on 16 images '
+        '(default %(default)s; inf: do not look)',
+    )
+
+
+def report(metrics: dict[str, float], boxes: str, work_dir: str, protocol: dict | None = None) -> None:
+    """Print the metrics as a table and write them to ``metrics.json``; what is undefined (COCO's -1, NaN) is null.
+
+    A protocol is written as well.
+    """
     width = max(map(len, [*metrics, 'boxes']))
     print(f'\n{"boxes":<{width}}  {boxes}')
     undefined = {
@@ -63,7 +103,7 @@ def report(metrics: dict[str, float], boxes: str, work_dir: str) -> None:
     for name, value in metrics.items():
         print(f'{name:<{width}}  {"-" if name in undefined else value if isinstance(value, int) else f"{value:.4f}"}')
     defined = {name: None if name in undefined else value for name, value in metrics.items()}
-    text = json.dumps({'boxes': boxes, **defined}, indent=1)
+    text = json.dumps({'boxes': boxes, **defined, **(dict(protocol=protocol) if protocol else {})}, indent=1)
     AtomicBackend().put_text(text, Path(work_dir) / 'metrics.json')
 
 
@@ -84,20 +124,24 @@ def check_files(cfg: Config, args: argparse.Namespace) -> None:
         paths.append(path)
 
 
-def ensemble(model: dict, count: int) -> dict:
-    """Give the config of an ensemble of so many models of a config."""
+def ensemble(model: dict, count: int, scales: list[float] | None) -> dict:
+    """Give the config of an ensemble of so many models of a config, or the config itself for one in one scale."""
+    scales = scales or [1.0]
+    if count == 1 and scales == [1.0]:
+        return model
     member = {key: value for key, value in model.items() if key != 'data_preprocessor'}
-    return dict(type='KeypointEnsemble', members=[member] * count, data_preprocessor=model.get('data_preprocessor'))
+    preprocessor = model.get('data_preprocessor')
+    return dict(type='KeypointEnsemble', members=[member] * count, data_preprocessor=preprocessor, scales=scales)
 
 
 def load(checkpoints: list[str], model: nn.Module) -> None:
     """Load a checkpoint into a model, or several into the members of an ensemble, after checking each."""
     model = getattr(model, 'module', model)
-    members = list(model.members) if len(checkpoints) > 1 else [model]
+    members = list(getattr(model, 'members', [model]))
     for path, member in zip(checkpoints, members, strict=True):
         check_checkpoint(path, member)
         load_checkpoint(member, path, map_location='cpu')
-    if len(checkpoints) > 1:
+    if hasattr(model, 'share_calibration'):
         model.share_calibration()
 
 
@@ -144,6 +188,23 @@ def add_metric(runner: Runner, metric: BaseMetric) -> None:
     runner.test_evaluator.metrics.append(metric)
 
 
+def speed_up(runner: Runner, settings: InferenceSettings, max_shift: float) -> None:
+    """Run a runner's model under settings, if they leave the keypoints where they are, and log how far they move."""
+    shift = apply_guarded(settings, runner.model, runner.test_dataloader, max_shift)
+    if shift:
+        MMLogger.get_current_instance().info(f'{settings} moves {shift}')
+
+
+def stamp(runner: Runner, cfg: Config, checkpoints: list[str], inference: dict) -> dict:
+    """Say how a runner's predictions come about, in their file as well; gives the protocol."""
+    metrics = runner.test_evaluator.metrics
+    protocol = build_protocol(cfg, runner.test_dataloader.dataset, metrics, checkpoints, runner.model, inference)
+    for metric in metrics:
+        if isinstance(metric, ResultFile):
+            metric.protocol, metric.score_mode = protocol, protocol['score_mode'] or metric.score_mode
+    return protocol
+
+
 def show(cfg: Config, args: argparse.Namespace, calibration: CovarianceCalibration | None) -> None:
     """Draw what a test found."""
     from hybridkp.inference.gallery import compare, write_gallery
@@ -172,8 +233,7 @@ def main(argv: list[str] | None = None) -> None:
     stack.mend()
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     cfg.load_from, cfg.resume = None, False
-    if len(args.checkpoint) > 1:
-        cfg.model = ensemble(cfg.model, len(args.checkpoint))
+    cfg.model = ensemble(cfg.model, len(args.checkpoint), args.scales)
     if args.show_dir:
         from hybridkp.inference.gallery import check_folder
 
@@ -186,9 +246,15 @@ def main(argv: list[str] | None = None) -> None:
     with explain_errors(cfg):
         calibration = add_calibration(runner, args.checkpoint) if args.calibration else None
         add_tables(runner, args.landmarks, args.measures)
+        settings = InferenceSettings(
+            InferenceSettings.dtypes.get(args.amp, 'float32'), args.channels_last, args.compile
+        )
+        protocol = stamp(runner, cfg, args.checkpoint, settings.as_dict())
+        speed_up(runner, settings, args.max_shift)
         metrics = {name: value if isinstance(value, int) else float(value) for name, value in runner.test().items()}
     if is_main_process():
-        report(metrics, runner.test_dataloader.dataset.metainfo.get('boxes', 'not said by the data set'), cfg.work_dir)
+        boxes = runner.test_dataloader.dataset.metainfo.get('boxes', 'not said by the data set')
+        report(metrics, boxes, cfg.work_dir, protocol)
         if args.show_dir:
             show(cfg, args, calibration)
 

@@ -37,6 +37,14 @@ def plot_reliability(distances: dict[str, np.ndarray], draws: int = 1000, seed: 
         seed: of the draws.
     """
     figure, axes = _figure((6.2, 6.2))
+    draw_reliability(axes, distances, draws, seed)
+    known = np.isfinite(distances[''])
+    axes.set_title(f'Reliability: {known.sum()} landmarks of {known.any(axis=1).sum()} images', fontsize=10)
+    return _png(figure)
+
+
+def draw_reliability(axes, distances: dict[str, np.ndarray], draws: int, seed: int) -> None:
+    """Draw what `plot_reliability` plots into matplotlib's axes."""
     low, high = calibrated_band(distances[''], LEVELS, draws, seed).T
     axes.fill_between(100 * LEVELS, low, high, color='#d4d4d4', linewidth=0, label='95 % of perfect predictions')
     axes.plot([0, 100], [0, 100], color='#808080', linewidth=1)
@@ -49,10 +57,7 @@ def plot_reliability(distances: dict[str, np.ndarray], draws: int = 1000, seed: 
     axes.set_xlabel('nominal level of the ellipse (%)')
     axes.set_ylabel('labels within it (%)')
     axes.text(97, 3, 'below the diagonal: overconfident', ha='right', fontsize=9, color='#606060')
-    known = np.isfinite(distances[''])
-    axes.set_title(f'Reliability: {known.sum()} landmarks of {known.any(axis=1).sum()} images', fontsize=10)
     axes.legend(loc='upper left', fontsize=9, reverse=True)
-    return _png(figure)
 
 
 def plot_risk_coverage(errors: np.ndarray, uncertainties: dict[str, np.ndarray], unit: str) -> bytes:
@@ -64,6 +69,13 @@ def plot_risk_coverage(errors: np.ndarray, uncertainties: dict[str, np.ndarray],
         unit: of the errors.
     """
     figure, axes = _figure((7.4, 4.8))
+    draw_risk_coverage(axes, errors, uncertainties, unit)
+    axes.set_title(f'Risk and coverage: {np.isfinite(errors).sum()} landmarks of {len(errors)} images', fontsize=10)
+    return _png(figure)
+
+
+def draw_risk_coverage(axes, errors: np.ndarray, uncertainties: dict[str, np.ndarray], unit: str) -> None:
+    """Draw what `plot_risk_coverage` plots into matplotlib's axes."""
     for end in ('', '_constant', '_score', '_oracle'):
         if end in uncertainties:
             kept, risk = risk_coverage(errors, uncertainties[end])
@@ -77,9 +89,7 @@ def plot_risk_coverage(errors: np.ndarray, uncertainties: dict[str, np.ndarray],
     axes.set_ylim(bottom=0)
     axes.set_xlabel('landmarks that are kept, the most certain first (%)')
     axes.set_ylabel(f'their mean radial error ({unit})')
-    axes.set_title(f'Risk and coverage: {known.size} landmarks of {len(errors)} images', fontsize=10)
     axes.legend(loc='lower right', fontsize=9)
-    return _png(figure)
 
 
 def _figure(size: tuple[float, float]) -> tuple:

@@ -19,10 +19,23 @@ def plot_errors(errors: np.ndarray, names: Sequence[str], unit: str) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = [column[np.isfinite(column)] for column in errors.T]
-    places = np.arange(len(names))
     figure = Figure(figsize=(9, 1.4 + 0.28 * len(names)), layout='constrained')
     axes = figure.add_subplot()
+    draw_errors(axes, errors, names, unit)
+    axes.grid(axis='x', color='#dddddd')
+    axes.set_axisbelow(True)
+    keys = 'box: middle half, bar: median, diamond: mean, +n: errors further out'
+    axes.set_title(f'Radial errors of {len(errors)} instances ({keys})', fontsize=9)
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format='png', dpi=110)
+    return buffer.getvalue()
+
+
+def draw_errors(axes, errors: np.ndarray, names: Sequence[str], unit: str) -> None:
+    """Draw what `plot_errors` plots into matplotlib's axes."""
+    columns = [column[np.isfinite(column)] for column in errors.T]
+    places = np.arange(len(names))
     boxes = axes.boxplot(
         [column if column.size else [np.nan] for column in columns],
         positions=places,
@@ -45,12 +58,4 @@ def plot_errors(errors: np.ndarray, names: Sequence[str], unit: str) -> bytes:
     axes.set_xlim(0, limit)
     axes.set_yticks(places, names)
     axes.invert_yaxis()
-    axes.grid(axis='x', color='#dddddd')
-    axes.set_axisbelow(True)
     axes.set_xlabel(f'radial error ({unit})')
-    keys = 'box: middle half, bar: median, diamond: mean, +n: errors further out'
-    axes.set_title(f'Radial errors of {len(errors)} instances ({keys})', fontsize=9)
-    FigureCanvasAgg(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png', dpi=110)
-    return buffer.getvalue()

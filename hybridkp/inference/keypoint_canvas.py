@@ -34,6 +34,24 @@ class KeypointCanvas:
                 ends = self._position(keypoints[start]), self._position(keypoints[end])
                 cv2.line(self.image, *ends, (200, 200, 200), 1, cv2.LINE_AA, _SHIFT)
 
+    def limbs(
+        self, keypoints: np.ndarray, shown: np.ndarray, links: Sequence[tuple[int, int]], colors: np.ndarray
+    ) -> None:
+        """Draw outlined lines between linked keypoints (K, 2), in RGB colours (L, 3) of the L links."""
+        for outline in (True, False):
+            for (start, end), color in zip(links, colors, strict=True):
+                if shown[start] and shown[end]:
+                    ends = self._position(keypoints[start]), self._position(keypoints[end])
+                    bgr, thickness = ((255, 255, 255), 4) if outline else (_bgr(color), 2)
+                    cv2.line(self.image, *ends, bgr, thickness, cv2.LINE_AA, _SHIFT)
+
+    def frame(self, corner: tuple[int, int], size: tuple[int, int]) -> None:
+        """Draw a frame about the part of a size (h, w) px of the original that begins at the pixel (x, y)."""
+        ends = np.array(corner) - 0.5, np.array(corner) + size[::-1] - 0.5
+        ends = [self._position(end) for end in ends]
+        for thickness, bgr in ((4, (0, 0, 0)), (2, (255, 255, 255))):
+            cv2.rectangle(self.image, *ends, bgr, thickness, cv2.LINE_AA, _SHIFT)
+
     def errors(self, labels: np.ndarray, keypoints: np.ndarray, shown: np.ndarray, colors: np.ndarray) -> None:
         """Draw lines from labels (K, 2) to predictions (K, 2), in RGB colours (K, 3)."""
         for start, end, visible, color in zip(labels, keypoints, shown, colors, strict=True):

@@ -87,3 +87,21 @@ def test_a_scale_bar_is_as_long_as_it_says(zoom, spacing, length):
     canvas.scale_bar(spacing)
     row = canvas.image[-14]
     assert np.ptp(np.flatnonzero((row == 255).all(axis=-1))) == pytest.approx(length, abs=4)
+
+
+def test_limbs_are_outlined_lines_in_their_colours():
+    canvas = KeypointCanvas(np.zeros((64, 64, 3), np.uint8))
+    points = np.array([[5.0, 30.0], [60.0, 30.0], [30.0, 60.0]])
+    canvas.limbs(points, np.array([True, True, False]), [(0, 1), (1, 2)], np.tile(RED, (2, 1)))
+    assert (canvas.image[30, 40] == (0, 0, 255)).all() and canvas.image[28, 40].min() > 100
+    assert not canvas.image[45:].any()
+
+
+@pytest.mark.parametrize('zoom', [1, 2])
+def test_a_frame_is_about_its_part(zoom):
+    canvas = KeypointCanvas(np.zeros((100, 100, 3), np.uint8), zoom)
+    canvas.frame((20, 30), (40, 50))
+    rows, columns = np.nonzero(canvas.image.max(axis=-1) > 200)
+    for ends, expected in ((rows, (30, 70)), (columns, (20, 70))):
+        assert (ends.min() / zoom, ends.max() / zoom) == pytest.approx(expected, abs=2)
+    assert not canvas.image[50 * zoom, 45 * zoom].any()

@@ -2,12 +2,19 @@
 
 import importlib
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmpose.registry import MODELS
+
+from hybridkp.models.heads.gaussian_heatmap_head import GaussianHeatmapHead
+from hybridkp.models.heads.likelihood_head import LikelihoodHead
 
 ROOT = Path(__file__).parents[2]
 RUN = {'side', 'median', 'low', 'high', 'rounds'}
@@ -81,6 +88,97 @@ def test_train(measure):
     assert [name.split(' of ')[-1] for name in accuracy['facts']] == list(step['runs'])
 
 
+@pytest.fixture
+def small_config(tmp_path):
+    """Write a config of a network of ours for the bundled people at 64x64."""
+
+    def write(base, data):
+        crop = "dict(type='TopdownAffine', input_size=(64, 64))"
+        steps = f"[dict(type='ReadImage'), dict(type='GetBBoxCenterScale'), {crop}, dict(type='PackPoseInputs')]"
+        data = f'test_dataloader = dict(dataset=dict(pipeline={steps}{data}))'
+        (tmp_path / 'small.py').write_text(f'_base_ = {str(ROOT / "configs/body" / base)!r}\n{data}\n')
+        return tmp_path / 'small.py'
+
+    return write
+
+
+def test_model(measure, small_config, tmp_path):
+    files = f', data_root={str(tmp_path)!r}'  # where nothing is: the bundled people are taken
+    config = small_config('hrnet_w32_coco_384x288.py', files)
+    arguments = ('--config', str(config), '--batch-sizes', '2', '--variants', 'channels-first', 'bf16')
+    (contest,) = measure('model', *arguments, '--flip-test')
+    assert contest['title'] == 'prediction, small, batch 2, 64x64, 17 points, flip test'
+    assert contest['unit'] == 'images/s' and len(contest['ratios']) == 2
+    difference, *seconds = contest['facts'].values()
+    assert 0 <= difference < 1e-3 and len(seconds) == 2
+    for name, run in contest['runs'].items():
+        assert run['mean error, px'] < (2 if name.startswith('mmpose') else 1e-3)
+        parts = [run[f'{part}, %'] for part in ('preparing', 'network', 'decoding')]
+        assert min(parts) > 0 and 80 < sum(parts) < 120 and run['latency, ms'] > 0
+
+
+def test_model_of_another_network(measure, small_config, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None if name == 'onnxruntime' else find(name))
+    config = small_config('hybridnet_s_coco_sample_256x192.py', f', data_root={str(ROOT / "tests/data/coco")!r}')
+    (contest,) = measure('model', '--config', str(config), '--batch-sizes', '1', '--variants', 'eager', 'onnxruntime')
+    assert list(contest['runs']) == ['hybridkp, eager', "mmpose's hrnet_w32"]
+    assert 'onnxruntime: not installed' in contest['notes']
+    assert any(note.startswith("another network than mmpose's") for note in contest['notes'])
+
+
+def test_onnx_needs_a_head_of_heatmaps_alone(tool, monkeypatch):
+    model_onnx = importlib.import_module('benchmarks.model_onnx')
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: name)
+    providers = SimpleNamespace(get_available_providers=lambda: ['CPUExecutionProvider'])
+    monkeypatch.setitem(sys.modules, 'onnxruntime', providers)
+    plain, more = (SimpleNamespace(head=object.__new__(head)) for head in (GaussianHeatmapHead, LikelihoodHead))
+    assert model_onnx.why_not(plain, 'cpu') is None
+    assert model_onnx.why_not(plain, 'cuda') == 'not measured, this onnxruntime has no CUDA'
+    assert model_onnx.why_not(more, 'cpu') == 'not measured, LikelihoodHead predicts more than heatmaps'
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: name if name == 'onnxruntime' else None)
+    assert model_onnx.why_not(plain, 'cpu') == 'not measured, onnx is not installed'
+
+
+def test_onnx_gives_the_same_maps(tool):
+    pytest.importorskip('onnx'), pytest.importorskip('onnxruntime')
+    model_onnx = importlib.import_module('benchmarks.model_onnx')
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        model = MODELS.build(Config.fromfile(ROOT / 'configs/body/hybridnet_s_coco_256x192.py').model).eval()
+    images = torch.rand(2, 3, 64, 64)
+    network = model_onnx.onnx_network(model, images, threads=1)
+    with torch.no_grad():
+        for count in (2, 1, 4):
+            batch = torch.cat((images, images))[:count]
+            torch.testing.assert_close(network(batch), model(batch), atol=1e-4, rtol=1e-4)
+    assert not any(module.training for module in model.modules())
+
+
+def test_mirrored_pairs_show_the_same_in_the_mirrored_image(tool):
+    sides = importlib.import_module('benchmarks.model_sides')
+    points = sides.mirrored_pairs(torch.tensor([[[1.0, 2], [5, 6], [7, 8]]]), [0, 2, 1], 64)
+    assert points.tolist() == [[[31.5, 2], [5, 6], [58, 6]]]
+    mirrored = points * torch.tensor([-1, 1]) + torch.tensor([63, 0])
+    assert torch.equal(mirrored[:, [0, 2, 1]], points)
+
+
+def test_watches_are_taken_off(tool):
+    model = importlib.import_module('benchmarks.model')
+
+    class Head:
+        def forward(self, feats):
+            return feats
+
+    head, seconds = Head(), dict(network=0.0)
+    with model.watches([(head, 'forward', 'network')], seconds, 'cpu'):
+        assert head.forward(3) == 3
+    assert seconds['network'] > 0 and not vars(head)
+    head.forward = own = abs
+    with pytest.raises(TypeError), model.watches([(head, 'forward', 'network')], seconds, 'cpu'):
+        head.forward('no number')
+    assert head.forward is own
+
+
 def test_pipeline(measure):
     in_line, loader = measure('pipeline', '--samples', '4')
     assert in_line['unit'] == loader['unit'] == 'images/s'
@@ -141,7 +239,8 @@ def test_sides_take_turns(tool):
 
 
 @pytest.mark.parametrize(
-    'arguments', ['codec --repeats 0', 'codec --batch-size 0', 'train --amp', 'codec --device cuda']
+    'arguments',
+    ['codec --repeats 0', 'codec --batch-size 0', 'train --amp', 'model --batch-sizes 0', 'codec --device cuda'],
 )
 def test_mistakes_are_named(tool, arguments, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)

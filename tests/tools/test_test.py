@@ -1,6 +1,7 @@
 """Testing a checkpoint: the table, metrics.json and the result file."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def test_metrics_are_printed_as_a_table_and_written(trained, call, tmp_path, cap
     call('test', trained.config, trained.checkpoint, '--work-dir', tmp_path)
     table = capsys.readouterr().out.split('\nboxes ')[1].splitlines()
     written = json.loads((tmp_path / 'metrics.json').read_text())
-    assert table[0].strip() == written.pop('boxes') == 'ground truth'
+    assert table[0].strip() == written.pop('boxes') == written.pop('protocol')['boxes'] == 'ground truth'
     assert list(written) == MEASURES
     for line, (name, value) in zip(table[1:], written.items(), strict=True):
         assert line == f'{name:<11}  {"-" if value is None else f"{value:.4f}"}'
@@ -222,3 +223,52 @@ def test_the_constant_of_an_ensemble_is_what_its_members_have_in_common(trained,
     without = json.loads((tmp_path / 'ac/metrics.json').read_text())
     assert 'NLL' in without and 'NLL_gain' not in without
     assert 'calibrated one by one' in next((tmp_path / 'ac').glob('*/*.log')).read_text()
+
+
+def test_scales_are_part_of_the_protocol(trained, call, tmp_path):
+    found = []
+    for name, scales in (('one', ['1']), ('two', ['0.9', '1.0'])):
+        call('test', trained.config, trained.checkpoint, '--work-dir', tmp_path / name, '--scales', *scales)
+        found.append(json.loads((tmp_path / name / 'metrics.json').read_text()))
+    assert [one['protocol']['scales'] for one in found] == [[1.0], [0.9, 1.0]] and found[0]['EPE'] != found[1]['EPE']
+    with pytest.raises(SystemExit):
+        call('test', trained.config, trained.checkpoint, '--work-dir', tmp_path, '--scales', '0')
+
+
+@pytest.fixture(scope='module')
+def sure(trained, tmp_path_factory):
+    """The tiny checkpoint with heatmaps that are a hundred times as high, so that its keypoints have a score."""
+    content = torch.load(trained.checkpoint, weights_only=False)
+    for name, value in content['state_dict'].items():
+        content['state_dict'][name] = 100 * value if 'head.final_layer' in name else value
+    path = tmp_path_factory.mktemp('sure') / 'sure.pth'
+    torch.save(content, path)
+    return path
+
+
+def test_settings_of_inference_are_measured_and_written(trained, sure, call, tmp_path):
+    arguments = ('test', trained.config, sure, '--work-dir', tmp_path)
+    call(*arguments, '--amp', 'fp16', '--channels-last', '--max-shift', 1000)
+    (log,) = tmp_path.glob('*/*.log')
+    assert re.search(
+        r'--amp fp16 --channels-last moves \w+ of \S+\.\w+ by \S+ px of the input, the far', log.read_text()
+    )
+    written = json.loads((tmp_path / 'metrics.json').read_text())['protocol']
+    assert written['inference'] == dict(dtype='float16', channels_last=True, compile=False)
+
+
+def test_settings_of_inference_that_move_keypoints_are_refused(trained, sure, call, tmp_path):
+    arguments = ('test', trained.config, sure, '--work-dir', tmp_path, '--amp', 'bf16')
+    with pytest.raises(
+        SystemExit, match=r'error: --amp bf16 moves \d+ keypoints by more than 1e-06 px .* by \S+ px of'
+    ):
+        call(*arguments, '--max-shift', 1e-6)
+    assert not (tmp_path / 'metrics.json').exists()
+
+
+def test_settings_that_nobody_can_judge_are_taken_only_when_told_so(trained, call, tmp_path):
+    arguments = ('test', trained.config, trained.checkpoint, '--work-dir', tmp_path, '--amp', 'bf16')
+    with pytest.raises(SystemExit, match=r'expected keypoints with a score above 0.3 .* got none in 9 images'):
+        call(*arguments)
+    call(*arguments, '--max-shift', 'inf')
+    assert json.loads((tmp_path / 'metrics.json').read_text())['protocol']['inference']['dtype'] == 'bfloat16'
