@@ -30,9 +30,9 @@ def render_points(points: Tensor, covariances: Tensor, weights: Tensor, size: tu
     columns, rows = (points[..., axis, None].round().long() + steps for axis in (0, 1))
     dx, dy = columns - points[..., :1], rows - points[..., 1:]
     precision = covariance.inverse(covariances)[..., None, None]
-    distance = precision[..., 0, 0, :, :] * dx.square()[..., None, :] + precision[..., 1, 1, :, :] * dy.square()[
-        ..., :, None
-    ]
+    distance = (
+        precision[..., 0, 0, :, :] * dx.square()[..., None, :] + precision[..., 1, 1, :, :] * dy.square()[..., :, None]
+    )
     distance = distance + 2 * precision[..., 0, 1, :, :] * dx[..., None, :] * dy[..., :, None]
     inside = ((columns >= 0) & (columns < width))[..., None, :] & ((rows >= 0) & (rows < height))[..., :, None]
     values = torch.where(inside & (distance < TRUNCATION**2), (-distance / 2).exp(), 0) * weights[..., None, None]

@@ -32,7 +32,8 @@ def test_angles_turn_with_the_image():
     before = dominant_angles(grey, points)
     after = dominant_angles(turned, cv2.transform(points[None], TURN)[0])
     change = np.degrees(np.angle(np.exp(1j * (after - before))))
-    assert np.abs(change + 35).max() < 15 and np.median(np.abs(change + 35)) < 5  # OpenCV turns against the angle from x to y
+    # OpenCV turns against the angle from x to y
+    assert np.abs(change + 35).max() < 15 and np.median(np.abs(change + 35)) < 5
 
 
 def test_a_bright_side_is_the_direction():

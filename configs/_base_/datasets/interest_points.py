@@ -21,9 +21,7 @@ pack_view = dict(type='PackPoseInputs', meta_keys=('img_path', 'id', 'pair', 'vi
 train_dataloader = dict(
     batch_size=64, num_workers=4, persistent_workers=True, sampler=dict(type='DefaultSampler', shuffle=True)
 )
-val_dataloader = dict(
-    batch_size=64, num_workers=2, sampler=dict(type='DefaultSampler', shuffle=False, round_up=False)
-)
+val_dataloader = dict(batch_size=64, num_workers=2, sampler=dict(type='DefaultSampler', shuffle=False, round_up=False))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='PointRepeatability', points=100, bootstrap=0)
 test_evaluator = [dict(type='PointRepeatability'), dict(type='HomographyAccuracy')]
