@@ -112,6 +112,7 @@ def read(path: str) -> np.ndarray:
     return image
 
 
+@torch.no_grad()
 def process(name: str, path: str, args: argparse.Namespace, find: Callable[[np.ndarray], Points]) -> None:
     """Find, write and draw the points of one image."""
     image = read(path)
@@ -126,7 +127,6 @@ def process(name: str, path: str, args: argparse.Namespace, find: Callable[[np.n
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
-    torch.set_grad_enabled(False)
     images, find, skipped = named_images(args.images), detector(args), []
     for name, path in images:
         try:

@@ -63,11 +63,11 @@ class InferenceSettings:
             batch_size: how many images a batch has; the compiled network takes as many.
 
         Raises:
-            ValueError: if the model has no such part.
+            InputError: if the model has no such part; when it predicts, if it cannot be compiled.
         """
         estimators = [module for module in model.modules() if hasattr(module, 'extract_feat')]
         if not estimators:
-            raise ValueError(f'expected a model with an extract_feat to run under {self}, got {type(model).__name__}')
+            raise InputError(f'expected a model with an extract_feat to run under {self}, got {type(model).__name__}')
         for estimator in estimators:
             if self.channels_last:
                 estimator.to(memory_format=torch.channels_last)

@@ -16,7 +16,7 @@ IMAGES = 16
 CONFIDENT = 0.3
 """Keypoints with a higher score are looked at. In maps with a lower peak others are as high, and rounding chooses."""
 TIES = 100
-"""Of so many keypoints one may go farther: of two equal peaks, or of two views that just agree, rounding chooses."""
+"""Of so many keypoints one may go farther: of two peaks that are equally high rounding chooses."""
 
 
 class PredictionShift(NamedTuple):

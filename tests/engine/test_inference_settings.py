@@ -134,7 +134,7 @@ def test_members_and_wrapped_models_are_found(mmpose_scope):
 
 
 def test_a_model_without_the_part_is_refused():
-    with pytest.raises(ValueError, match='expected a model with an extract_feat to run under --amp fp16, got Linear'):
+    with pytest.raises(InputError, match='expected a model with an extract_feat to run under --amp fp16, got Linear'):
         InferenceSettings('float16').apply(nn.Linear(2, 2))
 
 
