@@ -86,14 +86,14 @@ class InterestPointHead(BaseModule):
             points in the images themselves that have a peak of the map of at least 0.1 within a cell.
         """
         maps = self.forward(feats)
+        image_maps = self.forward(image_feats) if self.consistency is not None else None
         with full_precision(maps.device):
             targets, seen = self.targets(labels, homographies, input_size, maps.shape[-2:])
             energy = (targets.square() * seen).sum().clamp(min=1)
             loss = self.loss_module(maps, targets, seen * (seen.numel() / energy))
             losses = {'loss_keypoint': loss}
-            if self.consistency is not None:
-                others = self._brought(self.forward(image_feats), homographies)
-                losses['loss_consistency'] = self.consistency(maps, others, seen)
+            if image_maps is not None:
+                losses['loss_consistency'] = self.consistency(maps, self._brought(image_maps, homographies), seen)
             losses['acc_pose'] = self._accuracy(maps.detach()[:, 0], labels, homographies)
         return losses
 
