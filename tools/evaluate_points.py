@@ -124,17 +124,20 @@ def table(results: dict[str, dict]) -> list[list]:
 
 
 def shown(rows: list[list]) -> str:
-    """Lay the table out, an interval in brackets behind its mean."""
-    heading = ['detector', *COLUMNS, 'points', 'ms']
-    lines = [heading]
+    """Lay the table out, an interval in brackets behind its mean where there is one."""
+    lines = [['detector', *COLUMNS, 'points', 'ms']]
     for name, *numbers, points, milliseconds in rows[1:]:
         cells = [
-            f'{mean:.{2 if column == "localisation" else 1}f} ({low:.{2 if column == "localisation" else 1}f} .. '
-            f'{high:.{2 if column == "localisation" else 1}f})'
-            for column, mean, low, high in zip(COLUMNS, numbers[::3], numbers[1::3], numbers[2::3], strict=True)
+            cell(numbers[3 * i : 3 * i + 3], 2 if column == 'localisation' else 1) for i, column in enumerate(COLUMNS)
         ]
         lines.append([name, *cells, f'{points:.0f}', f'{milliseconds:.1f}'])
     return aligned(lines)
+
+
+def cell(numbers: list[float], digits: int) -> str:
+    """Write a mean and the ends of its interval."""
+    mean, low, high = (f'{number:.{digits}f}' if np.isfinite(number) else '-' for number in numbers)
+    return mean if low == '-' else f'{mean} ({low} .. {high})'
 
 
 def main(argv: list[str] | None = None) -> None:

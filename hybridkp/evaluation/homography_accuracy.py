@@ -50,7 +50,7 @@ class HomographyAccuracy(BaseMetric):
         radius: float = 4.0,
         thresholds: Sequence[float] = (1, 3, 5),
         margin: float = 8.0,
-        size: float = 8.0,
+        size: float = 4.0,
         bootstrap: int = 1000,
         seed: int = 0,
     ):

@@ -24,7 +24,7 @@ def dominant_angles(grey: np.ndarray, points: np.ndarray, radius: int = 15) -> n
     return np.arctan2(moments[1][rows, columns], moments[0][rows, columns])
 
 
-def describe(image: np.ndarray, points: np.ndarray, size: float = 8.0) -> np.ndarray:
+def describe(image: np.ndarray, points: np.ndarray, size: float = 4.0) -> np.ndarray:
     """Return SIFT's descriptors (N, 128), uint8, of points (N, 2) of an image (h, w, 3), uint8, BGR.
 
     All points get one size, in px of OpenCV's keypoints, and the direction of `dominant_angles`, whatever found them:
