@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--skeleton',
         metavar='CONFIG',
-        help='a config with the skeleton; default that of the files, or coco17 for 17 keypoints',
+        help='a config with the skeleton; default that of the files, or coco17 for keypoints of its names',
     )
     parser.add_argument(
         '--bootstrap', type=int, default=1000, help='draws of images (default 1000); 0 for no intervals'
@@ -111,8 +111,10 @@ def check_annotations(ann_file: str, protocols: list[dict | None]) -> None:
             print(f'\nWARNING: {name} was made with other annotations than {ann_file}')
 
 
-def find_skeleton(args: argparse.Namespace, protocols: list[dict | None], truth: CocoTruth) -> ResultSkeleton:
-    """Give the skeleton, whose keypoints are as many as those of the annotations.
+def find_skeleton(
+    args: argparse.Namespace, protocols: list[dict | None], truth: CocoTruth, names: list[str]
+) -> ResultSkeleton:
+    """Give the skeleton, whose keypoints are as many as those of the annotations, which may have names.
 
     Raises:
         FileNotFoundError: there is no such config.
@@ -120,8 +122,10 @@ def find_skeleton(args: argparse.Namespace, protocols: list[dict | None], truth:
     """
     count = truth.keypoints.shape[1]
     skeleton = next(filter(None, map(from_protocol, protocols)), None)
-    if args.skeleton or (skeleton is None and count == 17):
-        skeleton = read_skeleton(args.skeleton or str(COCO17))
+    if args.skeleton:
+        skeleton = read_skeleton(args.skeleton)
+    elif skeleton is None and names == (usual := read_skeleton(str(COCO17))).names:
+        skeleton = usual
     if skeleton is None:
         raise InputError(f'expected --skeleton, a config with a skeleton of {count} keypoints: the files do not say it')
     if len(skeleton.names) != count:
@@ -230,10 +234,12 @@ def main(argv: list[str] | None = None) -> None:
     check_protocols(args, protocols)
     ann_file = find_annotations(args, protocols)
     check_annotations(ann_file, protocols)
-    truth = arrange(read_records(ann_file), ann_file)
+    records = read_records(ann_file)
+    truth = arrange(records, ann_file)
     if not len(truth.keypoints):
         raise InputError(f'{ann_file}: expected annotated people, got none')
-    skeleton = find_skeleton(args, protocols, truth)
+    names = next((one['keypoints'] for one in records.get('categories') or [] if one.get('keypoints')), [])
+    skeleton = find_skeleton(args, protocols, truth, names)
     evaluations = [read(path, truth, skeleton, args.nms) for path in args.results]
     print_compared(protocols)
     people = int((~truth.ignored).sum())

@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from hybridkp.engine.config_check import check_config
+from hybridkp.engine.data_root import move_data
 from hybridkp.errors import InputError
 
 _CONFIG_ERROR = re.compile(
@@ -23,6 +24,8 @@ _CONFIG_ERROR = re.compile(
 
 def load_config(path: str, options: dict | None, work_dir: str | None) -> Config:
     """Read a config, apply options and say where its results go (``work_dirs/NAME`` if nobody says).
+
+    The option ``data_root`` moves all of its data, see `move_data`; other options come after that one.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -34,8 +37,11 @@ def load_config(path: str, options: dict | None, work_dir: str | None) -> Config
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is a program: it may raise whatever it likes
         raise InputError(f'config {path} cannot be read: {_sentence(error)}') from error
+    options = dict(options or {})
+    if 'data_root' in options:
+        move_data(cfg, options.pop('data_root'))
     try:
-        cfg.merge_from_dict(options or {})
+        cfg.merge_from_dict(options)
     except (KeyError, TypeError) as error:
         raise InputError(f'--cfg-options do not fit config {path}: {_sentence(error)}') from error
     check_config(cfg)
@@ -84,10 +90,14 @@ def run_tool(main: Callable[[list[str] | None], None], argv: list[str] | None = 
     os.environ.setdefault('TORCH_CPP_LOG_LEVEL', 'ERROR')
     try:
         main(argv)
+        sys.stdout.flush()
         if torch.distributed.is_initialized():
             torch.distributed.barrier()  # who leaves while others still talk may abort
     except (InputError, FileNotFoundError) as error:
         sys.exit(f'error: {_sentence(error)}')
+    except BrokenPipeError:  # who read the output, as head does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     finally:
         if torch.distributed.is_initialized():
             gc.collect()  # a runner in a reference cycle would hold the group's threads past the interpreter's end

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from mmengine.registry import Registry
@@ -137,3 +140,11 @@ def test_bug_keeps_its_traceback(error):
 def test_tool_that_works_returns(capsys):
     run_tool(lambda argv: print(argv), ['x'])
     assert capsys.readouterr().out == "['x']\n"
+
+
+def test_output_that_nobody_reads_any_more_ends_quietly():
+    code = 'from hybridkp.engine.launch import run_tool\nrun_tool(lambda _: [print("line") for _ in range(100000)])'
+    tool = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tool.stdout.readline()
+    tool.stdout.close()
+    assert (tool.stderr.read(), tool.wait()) == ('', 1)

@@ -147,6 +147,11 @@ def test_mistakes_end_with_a_sentence(people, tested, call, tmp_path):
     for arguments, message in cases:
         with pytest.raises(SystemExit, match=f'error: .*{message}'):
             call('compare_results', *arguments)
+    records = json.loads(COCO.read_text())
+    records['categories'][0]['keypoints'].reverse()  # 17 keypoints, but others
+    (tmp_path / 'others.json').write_text(json.dumps(records))
+    with pytest.raises(SystemExit, match='expected --skeleton, a config with a skeleton of 17 keypoints'):
+        call('compare_results', right, wrong, '--ann-file', tmp_path / 'others.json')
     (tmp_path / 'nobody.json').write_text(json.dumps(dict(images=[], annotations=[])))
     with pytest.raises(SystemExit, match=r'nobody\.json: expected annotated people, got none'):
         call('compare_results', right, wrong, '--ann-file', tmp_path / 'nobody.json')
