@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,26 @@ print('equal', flush=True)
 torch.distributed.destroy_process_group()
 """
 
+ROOT = Path(__file__).parents[2]
+DETECTOR_BASE = 'yolov7_n_pose_coco_sample_images_320x320.py'
+DETECTOR = """
+_base_ = {base!r}
+widths = (8, 8, 8, 8)
+model = dict(
+    backbone=dict(stem=4, stages=[(4, 4), (8, 4), (8, 4), (8, 4), (8, 4)]),
+    neck=dict(in_channels=widths, channels=[4] * 4, out_channels=widths),
+    head=dict(in_channels=widths),
+    test_cfg=dict(max_people=10),
+)
+where = dict(data_root={root!r})
+train_dataloader = dict(batch_size=2, num_workers=0, persistent_workers=False, dataset=where)
+val_dataloader = dict(num_workers=0, persistent_workers=False, dataset=where)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=where['data_root'] + 'annotations/person_keypoints_val2017.json')
+test_evaluator = val_evaluator
+train_cfg = dict(max_epochs=1, val_interval=1)
+"""
+
 
 @pytest.fixture
 def port():
@@ -126,6 +147,30 @@ def test_test_measures_what_one_process_does(ten, trained, command, call, port, 
     ordered = sorted(three, key=lambda entry: entry['image_id'])
     for mine, theirs in zip(ordered, sorted(one, key=lambda entry: entry['image_id']), strict=True):
         assert mine['keypoints'] == pytest.approx(theirs['keypoints'], abs=1e-3)
+
+
+def test_detector_trains_and_is_tested_in_three_processes(command, call, port, tmp_path):
+    config = tmp_path / 'detector.py'
+    config.write_text(
+        DETECTOR.format(base=str(ROOT / 'configs/detector' / DETECTOR_BASE), root=f'{ROOT}/tests/data/coco/')
+    )
+    process = command('dist_train.sh', config, 3, '--work-dir', tmp_path / 'w', cwd=tmp_path, PORT=port)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output[-4000:]
+    checkpoint = tmp_path / 'w/epoch_1.pth'
+    process = command('dist_test.sh', config, checkpoint, 3, '--out', tmp_path / 'three.json', cwd=tmp_path, PORT=port)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output[-4000:]
+    call('test', config, checkpoint, '--work-dir', tmp_path / 'one', '--out', tmp_path / 'one.json')
+    one, three = (
+        sorted(json.loads((tmp_path / f'{name}.json').read_text()), key=lambda p: (p['image_id'], -p['score']))
+        for name in ('one', 'three')
+    )
+    assert len(one) == len(three) > 100
+    for mine, theirs in zip(one, three, strict=True):
+        assert mine['score'] == pytest.approx(theirs['score'], rel=1e-4)
+    metrics = json.loads((tmp_path / 'one/metrics.json').read_text())
+    assert 0 <= metrics['coco/AR'] < 1
 
 
 def test_gradients_and_accumulated_steps_are_those_of_the_whole_batch(ten, port, tmp_path):
