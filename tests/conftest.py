@@ -8,9 +8,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
+from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
+from PIL import Image
 from torch import Tensor
 
 
@@ -90,3 +93,94 @@ def drawn_set() -> Callable[..., Path]:
         return path
 
     return draw
+
+
+_PEOPLE = """
+_base_ = {base!r}
+crop = dict(type='TopdownAffine', input_size=(48, 64))
+loader = dict(num_workers=0, persistent_workers=False)
+data = dict(data_root={data!r}, pipeline=[*_base_.read, crop, *_base_.pack])
+test_dataloader = dict(**loader, batch_size=4, dataset=data)
+test_evaluator = dict(ann_file={data!r} + 'annotations/person_keypoints_val2017.json')
+"""
+_MOUSE = """
+_base_ = {base!r}
+crop = dict(type='TopdownAffine', input_size=(64, 64))
+data = dict(data_root={data!r}, pipeline=[*_base_.read, crop, *_base_.pack])
+loader = dict(num_workers=0, persistent_workers=False)
+test_dataloader = dict(**loader, batch_size=4, dataset=data)
+test_evaluator = [dict(type='EPE')]
+"""
+_DETECTOR = """
+_base_ = {base!r}
+widths = (8, 8, 8, 8)
+stages = [(4, 4), (8, 4), (8, 4), (8, 4), (8, 4)]
+model = dict(
+    backbone=dict(stem=4, stages=stages),
+    neck=dict(in_channels=widths, channels=[4] * 4, out_channels=widths),
+    head=dict(in_channels=widths),
+    test_cfg=dict(max_people=5, score_threshold=0.0),
+)
+loader = dict(batch_size=4, num_workers=0, persistent_workers=False)
+fit = dict(type='Letterbox', input_size=(64, 64), smooth=True)
+data = dict(data_root={data!r}, pipeline=[_base_.read, fit, _base_.pack])
+test_dataloader = dict(**loader, dataset=data)
+test_evaluator = dict(ann_file={data!r} + 'annotations/person_keypoints_val2017.json')
+"""
+
+
+@pytest.fixture(scope='session')
+def random_network(tmp_path_factory) -> Callable[..., tuple[str, str]]:
+    """Write a small network with random weights, 'people', 'mouse' or 'detector'; gives config and checkpoint."""
+    root, folder = Path(__file__).parents[1], tmp_path_factory.mktemp('networks')
+    kinds = dict(
+        people=(_PEOPLE, 'configs/body/hybridnet_s_coco_sample_256x192.py', 'tests/data/coco/'),
+        mouse=(_MOUSE, 'configs/animal/hybridnet_s_mirror_mouse_256x256.py', 'tests/data/mirror_mouse/'),
+        detector=(_DETECTOR, 'configs/detector/yolov7_n_pose_coco_sample_images_320x320.py', 'tests/data/coco/'),
+    )
+
+    def write(kind: str, seed: int = 0) -> tuple[str, str]:
+        import hybridkp.plugin  # noqa: F401
+
+        text, base, data = kinds[kind]
+        config, checkpoint = folder / f'{kind}.py', folder / f'{kind}_{seed}.pth'
+        if not checkpoint.is_file():
+            config.write_text(text.format(base=str(root / base), data=f'{root / data}/'))
+            torch.manual_seed(seed)
+            with DefaultScope.overwrite_default_scope('mmpose'):
+                model = MODELS.build(Config.fromfile(config).model)
+            torch.save(dict(state_dict=model.state_dict()), checkpoint)
+        return str(config), str(checkpoint)
+
+    return write
+
+
+@pytest.fixture(scope='session')
+def odd_images() -> Callable[..., tuple[list[str], list[str]]]:
+    """Write one picture in many kinds of files to a folder, and files that cannot be used; gives the names of both."""
+
+    def write(folder: Path, size: tuple[int, int] = (160, 120)) -> tuple[list[str], list[str]]:
+        width, height = size
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = np.full((height, width, 3), 90, np.uint8)
+        for x, y, radius, grey in ((width // 4, height // 3, 6, 250), (2 * width // 3, height // 2, 9, 10)):
+            cv2.circle(picture, (x, y), radius, (grey,) * 3, -1)
+        image, second = Image.fromarray(picture), Image.fromarray(np.full_like(picture, 200))
+        image.convert('L').save(folder / 'grey.png')
+        image.convert('CMYK').save(folder / 'cmyk.jpg', quality=95)
+        image.convert('RGBA').save(folder / 'transparent.png')
+        cv2.imwrite(str(folder / 'deep.png'), picture.astype(np.uint16) * 257)
+        image.save(folder / 'moves.png', save_all=True, append_images=[second])
+        image.save(folder / 'moves.webp', save_all=True, append_images=[second], lossless=True)
+        image.save(folder / 'moves.gif', save_all=True, append_images=[second])
+        if not cv2.haveImageReader(str(folder / 'moves.gif')):
+            (folder / 'moves.gif').unlink()  # OpenCV before 4.11
+        usable = sorted(path.name for path in folder.iterdir())
+        image.save(folder / 'cut.jpg', quality=95)
+        (folder / 'cut.jpg').write_bytes((folder / 'cut.jpg').read_bytes()[:-60])
+        image.crop((0, 0, 1, 1)).save(folder / 'pixel.png')
+        (folder / 'text.jpg').write_text('no image')
+        (folder / 'nothing.png').write_bytes(b'')
+        return usable, ['cut.jpg', 'nothing.png', 'pixel.png', 'text.jpg']
+
+    return write

@@ -13,7 +13,7 @@ import mmengine
 import mmpose
 import numpy as np
 import torch
-from benchmarks import codec, covariance, evaluate, model, pipeline, step, train
+from benchmarks import codec, covariance, evaluate, model, pipeline, points, pretrain, step, train
 from benchmarks.contest import Contest
 from mmengine.registry import DefaultScope
 
@@ -31,6 +31,8 @@ COMMANDS = {
     'covariance': covariance,
     'step': step,
     'model': model,
+    'points': points,
+    'pretrain': pretrain,
 }
 """A sub-command is a module with ``add_arguments(parser)`` and ``contests(args)``, which yields one after another."""
 

@@ -98,6 +98,8 @@ def named_images(path: str) -> list[tuple[str, str]]:
     if not osp.isdir(path):
         return [(Path(path).stem, path)]
     listing = ImageListing(path)
+    if listing.warning:
+        print(f'warning: {listing.warning}')
     counts = Counter(osp.splitext(name)[0] for name in listing)
     names = [osp.splitext(name)[0] if counts[osp.splitext(name)[0]] == 1 else name for name in listing]
     return [(name, osp.join(path, file)) for name, file in zip(names, listing, strict=True)]

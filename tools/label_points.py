@@ -79,6 +79,8 @@ def main(argv: list[str] | None = None) -> None:
     shards = -(-len(listing) // args.shard)
     waiting = [number for number in range(shards) if not shard_path(args.out, number).is_file()]
     print(f'{len(listing)} images, {shards} shards, {shards - len(waiting)} of them there already')
+    if listing.warning:
+        print(f'warning: {listing.warning}')
     wrong = 0
     for number, sentences in done(waiting, listing, args):
         print(

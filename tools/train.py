@@ -4,9 +4,10 @@ import argparse
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
 
 from hybridkp import stack
-from hybridkp.engine.checkpoint import check_checkpoint, latest_checkpoint
+from hybridkp.engine.checkpoint import check_checkpoint, check_part, latest_checkpoint
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 from hybridkp.errors import InputError
 
@@ -17,6 +18,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='where logs and checkpoints go; default work_dirs/NAME_OF_CONFIG')
     parser.add_argument(
         '--resume', nargs='?', const='auto', help="go on from a checkpoint; without a path, from the work dir's newest"
+    )
+    parser.add_argument(
+        '--backbone',
+        metavar='CHECKPOINT',
+        help='begin with the backbone of another training, of whatever model; all of its parameters have to fit',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision in bfloat16')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
@@ -43,6 +49,22 @@ def apply_options(cfg: Config, args: argparse.Namespace) -> None:
     if args.resume:
         cfg.load_from = latest_checkpoint(cfg.work_dir) if args.resume == 'auto' else args.resume
         cfg.resume = cfg.load_from is not None
+    if args.backbone and not cfg.get('resume'):
+        if not isinstance(cfg.model.get('backbone'), dict):
+            raise InputError(f'{args.config}: --backbone needs a model with a backbone, got a {cfg.model.type}')
+        cfg.model.backbone.init_cfg = dict(type='Pretrained', checkpoint=args.backbone, prefix='backbone.')
+
+
+def check_checkpoints(cfg: Config, runner: Runner) -> None:
+    """Refuse checkpoints to begin with that do not fit, of which mmengine would load what does and say no more."""
+    model = getattr(runner.model, 'module', runner.model)
+    if cfg.get('load_from'):
+        check_checkpoint(cfg.load_from, model, partial=not cfg.get('resume'))
+    start = (cfg.model.get('backbone') or {}).get('init_cfg')
+    if isinstance(start, dict) and start.get('type') == 'Pretrained':
+        unused = check_part(start.checkpoint, model.backbone, start.get('prefix') or '')
+        if unused and start.get('prefix'):
+            runner.logger.warning(f'{start.checkpoint}: {len(unused)} parameters have no use here, as {unused[0]}')
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -51,8 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     apply_options(cfg, args)
     runner = build_runner(cfg, args.launcher)
-    if cfg.get('load_from'):
-        check_checkpoint(cfg.load_from, runner.model, partial=not cfg.get('resume'))
+    check_checkpoints(cfg, runner)
     with explain_errors(cfg):
         runner.train()
 

@@ -1,8 +1,11 @@
-# All of it mmpose's own, without weights to begin with.
-_base_ = 'hybridnet_s_people_256x192_msra.py'
+_base_ = [
+    '../_base_/models/mobilenetv2.py',
+    '../_base_/datasets/people_256x192.py',
+    '../_base_/schedules/adamw_10e.py',
+]
 model = dict(
-    **_base_.estimator,
-    _delete_=True,
-    backbone=dict(type='MobileNetV2', widen_factor=1.0, out_indices=(7,)),
-    head=dict(**_base_.head, in_channels=1280, out_channels=_base_.num_keypoints),
+    head=dict(
+        num_keypoints=_base_.num_keypoints,
+        codec=dict(_delete_=True, type='PublishedHeatmap', rule='mmpose', relative_sigma=0.0360844),
+    )
 )

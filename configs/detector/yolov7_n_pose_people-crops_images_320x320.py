@@ -1,6 +1,6 @@
 _base_ = [
     '../_base_/models/yolov7_n_pose.py',
-    '../_base_/datasets/people_crops_images_320x320.py',
+    '../_base_/datasets/people-crops_images_320x320.py',
     '../_base_/schedules/adamw_detector_15e.py',
 ]
 model = _base_.network

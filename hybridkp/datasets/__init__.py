@@ -1,6 +1,7 @@
 """Datasets and transforms, registered in mmpose's registries."""
 
 from hybridkp.datasets.change_view import ChangeView
+from hybridkp.datasets.class_folder import ClassFolder
 from hybridkp.datasets.coco_images import CocoImages
 from hybridkp.datasets.coco_keypoints import CocoKeypoints
 from hybridkp.datasets.elastic_deformation import ElasticDeformation
@@ -13,6 +14,7 @@ from hybridkp.datasets.keypoint_labels import KeypointLabels
 from hybridkp.datasets.letterbox import Letterbox
 from hybridkp.datasets.mix_readers import MixReaders
 from hybridkp.datasets.person_labels import PersonLabels
+from hybridkp.datasets.quarter_turn import QuarterTurn
 from hybridkp.datasets.read_image import ReadImage
 from hybridkp.datasets.resized_crop import ResizedCrop
 from hybridkp.datasets.smooth_downscale import SmoothDownscale
@@ -20,6 +22,7 @@ from hybridkp.datasets.yolo_images import YoloImages
 
 __all__ = [
     'ChangeView',
+    'ClassFolder',
     'CocoImages',
     'CocoKeypoints',
     'ElasticDeformation',
@@ -32,6 +35,7 @@ __all__ = [
     'Letterbox',
     'MixReaders',
     'PersonLabels',
+    'QuarterTurn',
     'ReadImage',
     'ResizedCrop',
     'SmoothDownscale',

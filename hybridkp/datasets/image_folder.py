@@ -14,9 +14,6 @@ from hybridkp.datasets.image_listing import ImageListing
 from hybridkp.datasets.read_image import read_image
 from hybridkp.errors import InputError
 
-_NAMED = 5
-"""How many folders or files a message names."""
-
 
 @DATASETS.register_module()
 class ImageFolder(Dataset):
@@ -66,7 +63,8 @@ class ImageFolder(Dataset):
                 f'{self.listing.root}: expected images in the part {tuple(part)}, got none of {len(self.listing)}'
             )
         self._unusable = torch.zeros(len(self.order), dtype=torch.bool).share_memory_()
-        _warn_of(self.listing.root, self.listing.empty)
+        if self.listing.warning:
+            MMLogger.get_current_instance().warning(self.listing.warning)
 
     @property
     def metainfo(self) -> dict:
@@ -115,10 +113,3 @@ class ImageFolder(Dataset):
                 f'{path}: expected an image of at least {self.min_side} x {self.min_side} px, got {width} x {height}'
             )
         return image
-
-
-def _warn_of(root: str, empty: list[str]) -> None:
-    """Say in the log which folders have no image."""
-    if empty:
-        named = ', '.join(empty[:_NAMED]) + (', ...' if len(empty) > _NAMED else '')
-        MMLogger.get_current_instance().warning(f'{root}: {len(empty)} folders without an image: {named}')

@@ -10,6 +10,9 @@ from hybridkp.errors import InputError
 SUFFIXES = ('.bmp', '.gif', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
 """How the names of images end, in small letters."""
 
+_NAMED = 5
+"""How many folders a message names."""
+
 
 class ImageListing(Sequence):
     """The paths of the images below a folder, relative to it and in the order of their names.
@@ -21,6 +24,7 @@ class ImageListing(Sequence):
         root: the folder; those below it are looked into as well, hidden ones are not.
 
     Attributes:
+        counts: how many images lie in or below each folder right below the root, and, as '', in the root itself.
         empty: the folders right below the root that have no image in or below them.
 
     Raises:
@@ -31,17 +35,24 @@ class ImageListing(Sequence):
     def __init__(self, root: str):
         if not os.path.isdir(root):
             raise FileNotFoundError(f'image folder {root} does not exist')
-        self.root, self.empty = root, []
-        names = []
+        self.root, self.counts, names = root, {}, []
         for folder, found in _by_top_folder(root):
-            if folder and not found:
-                self.empty.append(folder)
+            self.counts[folder] = len(found)
             names.extend(found)
+        self.empty = [folder for folder, count in self.counts.items() if folder and not count]
         if not names:
             raise InputError(f'{root}: expected images ({", ".join(SUFFIXES)}) in the folder or below it, got none')
         encoded = [os.fsencode(name) for name in names]
         self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
         self._bytes = np.frombuffer(b''.join(encoded), dtype=np.uint8)
+
+    @property
+    def warning(self) -> str | None:
+        """What is to be said of folders without an image: how many there are, and the first names; None for none."""
+        if not self.empty:
+            return None
+        named = ', '.join(self.empty[:_NAMED]) + (', ...' if len(self.empty) > _NAMED else '')
+        return f'{self.root}: {len(self.empty)} folders without an image: {named}'
 
     def __len__(self) -> int:
         return len(self._ends)

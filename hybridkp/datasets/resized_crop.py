@@ -39,10 +39,10 @@ class ResizedCrop(BaseTransform):
         free = np.array([width - crop[0], height - crop[1]])
         left, top = np.random.randint(0, free + 1) if self.random else free // 2
         image = image[top : top + crop[1], left : left + crop[0]]
-        if self.random and np.random.rand() < 0.5:
-            image = image[:, ::-1]
         shrinks = crop[0] > self.input_size[0]
         image = cv2.resize(image, self.input_size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        if self.random and np.random.rand() < 0.5:
+            image = cv2.flip(image, 1)  # the small one: a mirrored view of the large one would be copied to be resized
         return dict(results, img=image, img_shape=image.shape[:2], input_size=self.input_size)
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """Hooks and runner parts that mmengine lacks."""
 
 from hybridkp.engine.atomic_checkpoint_hook import AtomicCheckpointHook
+from hybridkp.engine.class_count_hook import ClassCountHook
 from hybridkp.engine.mixed_precision import MixedPrecision
 from hybridkp.engine.nominal_batch import NominalBatch
 from hybridkp.engine.nominal_schedule_hook import NominalScheduleHook
@@ -10,6 +11,7 @@ from hybridkp.engine.step_average_hook import StepAverageHook
 
 __all__ = [
     'AtomicCheckpointHook',
+    'ClassCountHook',
     'MixedPrecision',
     'NominalBatch',
     'NominalScheduleHook',

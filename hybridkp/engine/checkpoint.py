@@ -33,6 +33,43 @@ def check_checkpoint(path: str, model: nn.Module, partial: bool = False) -> None
     """
     if '://' in path:
         return
+    differences = _differences(_read(path), model.state_dict(), partial)
+    if differences:
+        raise InputError(f'checkpoint {path} is of another model: {_shown(differences)}')
+
+
+def check_part(path: str, part: nn.Module, prefix: str = '') -> list[str]:
+    """Refuse a checkpoint that lacks parameters of a part of a model, of which mmengine would load the rest.
+
+    Addresses with a scheme (``http://...``) are not looked into.
+
+    Args:
+        path: the file.
+        part: the part that it shall be loaded into, as the backbone.
+        prefix: what the names of its parameters begin with in the file.
+
+    Returns:
+        The names, without the prefix, of the file's parameters that the part does not have.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        InputError: if it is no checkpoint, or a parameter is missing or has another shape; names the first ones.
+    """
+    if '://' in path:
+        return []
+    found = {key.removeprefix(prefix): value for key, value in _read(path).items() if key.startswith(prefix)}
+    if not found:
+        raise InputError(f'checkpoint {path} has no parameters whose names begin with {prefix!r}')
+    counters = {key for key in part.state_dict() if key.endswith('num_batches_tracked')}  # old files have none
+    expected = {key: value for key, value in part.state_dict().items() if key in found or key not in counters}
+    known = {key: value for key, value in found.items() if key in expected}
+    if differences := _differences(known, expected, partial=False):
+        raise InputError(f'checkpoint {path} does not fit the {type(part).__name__}: {_shown(differences)}')
+    return [key for key in found if key not in expected]
+
+
+def _read(path: str) -> dict:
+    """Read the parameters of a checkpoint, without their values."""
     if not Path(path).is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
     try:
@@ -42,10 +79,12 @@ def check_checkpoint(path: str, model: nn.Module, partial: bool = False) -> None
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not any(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f'checkpoint {path} holds no parameters')
-    differences = _differences(state, model.state_dict(), partial)
-    if differences:
-        shown = '; '.join(differences[:3]) + (f'; and {len(differences) - 3} more' if len(differences) > 3 else '')
-        raise InputError(f'checkpoint {path} is of another model: {shown}')
+    return state
+
+
+def _shown(differences: list[str]) -> str:
+    """Return the first differences."""
+    return '; '.join(differences[:3]) + (f'; and {len(differences) - 3} more' if len(differences) > 3 else '')
 
 
 def _differences(found: dict, expected: dict, partial: bool) -> list[str]:

@@ -54,3 +54,13 @@ def test_a_bad_image_is_replaced_in_both_views(mmpose_scope, tmp_path):
     assert [Path(path).name for path in pairs.skipped()] == ['1.jpg']
     with pytest.raises(FileNotFoundError):
         build(tmp_path / 'none')
+
+
+def test_kinds_of_files(mmpose_scope, odd_images, tmp_path):
+    usable, bad = odd_images(tmp_path)
+    pairs = build(tmp_path)
+    assert len(pairs) == 2 * len(usable + bad)
+    samples = [pairs[i] for i in range(len(pairs))]
+    assert {Path(sample['data_samples'].img_path).name for sample in samples} == set(usable)
+    assert {tuple(sample['inputs'].shape) for sample in samples} == {(3, 64, 96)}
+    assert sorted(Path(path).name for path in pairs.skipped()) == bad

@@ -135,3 +135,16 @@ def test_empty_folders(tmp_path, said):
 def test_bad_parts(part):
     with pytest.raises(ValueError, match='expected a part'):
         ImageFolder(str(COCO), part=part)
+
+
+def test_of_animated_images_the_first_frame_is_taken(odd_images, tmp_path):
+    usable, bad = odd_images(tmp_path)
+    dataset = ImageFolder(str(tmp_path))
+    images = {
+        Path(sample['img_path']).name: sample['img'] for sample in map(dataset.get_data_info, range(len(dataset)))
+    }
+    assert sorted(images) == usable and sorted(Path(path).name for path in dataset.skipped()) == bad
+    for name, image in images.items():
+        assert image.shape == (120, 160, 3) and image.dtype == np.uint8, name
+        assert np.abs(image[:20].astype(int) - 90).max() < 12, name  # 200 in the second frame
+        assert image[40, 40].min() > 230 and image[60, 106].max() < 30, name

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from hybridkp.engine.checkpoint import check_checkpoint, latest_checkpoint
+from hybridkp.engine.checkpoint import check_checkpoint, check_part, latest_checkpoint
 from hybridkp.errors import InputError
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
 
@@ -154,3 +154,26 @@ def test_a_part_will_do_for_fine_tuning(saved, model):
     check_checkpoint(saved(part), model, partial=True)
     with pytest.raises(InputError, match='none of its parameters fits'):
         check_checkpoint(saved({'0.weight': torch.zeros(9), 'a': torch.zeros(4)}), model, partial=True)
+
+
+def test_a_part_has_to_be_there_as_a_whole(saved, model):
+    state = {f'backbone.{key}': value for key, value in model.state_dict().items()} | {'head.weight': torch.zeros(7)}
+    assert check_part(saved(dict(state_dict=state)), model, 'backbone.') == []
+    assert check_part(saved(state | {'backbone.2.bias': torch.zeros(1)}), model, 'backbone.') == ['2.bias']
+    del state['backbone.1.num_batches_tracked']
+    assert check_part(saved(state), model, 'backbone.') == []
+    assert check_part(saved(model.state_dict()), model) == check_part('https://example.org/a.pth', model) == []
+    state['backbone.0.weight'] = torch.zeros(5, 3, 1, 1)
+    del state['backbone.1.bias']
+    said = r'a\.pth does not fit the Sequential: 0\.weight has shape \(5, 3, 1, 1\), expected .*; 1\.bias is missing$'
+    with pytest.raises(InputError, match=said):
+        check_part(saved(state), model, 'backbone.')
+
+
+def test_no_part_at_all(saved, model, tmp_path):
+    with pytest.raises(InputError, match=r"a\.pth has no parameters whose names begin with 'backbone\.'$"):
+        check_part(saved(model.state_dict()), model, 'backbone.')
+    with pytest.raises(InputError, match='holds no parameters'):
+        check_part(saved({}), model, 'backbone.')
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        check_part(str(tmp_path / 'none.pth'), model, 'backbone.')

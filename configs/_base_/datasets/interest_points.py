@@ -12,6 +12,7 @@ network = dict(
         in_channels=64,
         codec=dict(type='ScoreMap'),
         loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        consistency=dict(type='ViewConsistency', loss_weight=0.5),
     ),
     train_cfg=dict(corners=0.15, rotation=30, zoom=1.25, photometry=1.0),
     test_cfg=dict(_delete_=True, max_points=500),

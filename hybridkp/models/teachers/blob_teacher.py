@@ -10,6 +10,7 @@ from hybridkp.models.teachers.point_labels import PointLabels
 from hybridkp.ops.anisotropic_blobs import AnisotropicBlobs, detect_blobs
 from hybridkp.ops.anisotropic_filters import filter_widths
 from hybridkp.ops.homography import random_homographies, transform_covariances, transform_points, warp_images
+from hybridkp.ops.photometric import change_photometry
 
 _STRONG, _LEAST_WEIGHT = 20.0, 0.2
 """At how many times the threshold a point's weight is 1, and what it is at the threshold."""
@@ -20,8 +21,8 @@ class BlobTeacher(nn.Module):
     """Label images by the filters of `ops.anisotropic_filters`, on the images' device, without any parameter.
 
     With homographic adaptation (DeTone, Malisiewicz and Rabinovich 2018, "SuperPoint: self-supervised interest point
-    detection and description") the filters also look at random views of each image, and their points are brought
-    back: what is found in few views only is a point in few of them.
+    detection and description") the filters also look at random views of each image, with other light, blur and noise,
+    and their points are brought back: what is found in few views only is a point in few of them.
 
     A point's weight grows with the logarithm of its strength, from 0.2 at the threshold to 1 at twenty times that, so
     that whoever learns it can order points as the filters do.
@@ -34,6 +35,7 @@ class BlobTeacher(nn.Module):
         threshold: see `detect_blobs`.
         agreement: see `detect_blobs`.
         adaptations: how many random views of each image are looked at beside the image itself.
+        photometry: strength of their light, blur and noise, see `change_photometry`.
 
     Raises:
         ValueError: if a filter is less than a pixel wide, or a number is too small.
@@ -48,6 +50,7 @@ class BlobTeacher(nn.Module):
         threshold: float = 0.005,
         agreement: float = 0.1,
         adaptations: int = 0,
+        photometry: float = 1.0,
     ):
         super().__init__()
         filter_widths(scales[0] / 2 ** (1 / scales[2]), anisotropy)
@@ -56,7 +59,7 @@ class BlobTeacher(nn.Module):
                 f'BlobTeacher: expected a count of at least 1, 3 orientations, 0 adaptations and a threshold above 0, '
                 f'got {count}, {orientations}, {adaptations} and {threshold}'
             )
-        self.adaptations = adaptations
+        self.adaptations, self.photometry = adaptations, photometry
         self.count, self.scales, self.orientations, self.anisotropy = count, tuple(scales), orientations, anisotropy
         self.threshold, self.agreement = threshold, agreement
 
@@ -77,8 +80,8 @@ class BlobTeacher(nn.Module):
         views = images[:, None]
         if self.adaptations:
             repeated = images.repeat_interleave(self.adaptations, dim=0)[:, None]
-            warped = warp_images(repeated, drawn).view(batch, self.adaptations, height, width)
-            views = torch.cat((views, warped), dim=1)
+            warped = change_photometry(warp_images(repeated, drawn), self.photometry)
+            views = torch.cat((views, warped.view(batch, self.adaptations, height, width)), dim=1)
         blobs = self.detect(views.flatten(0, 1))
         points, covariances, strengths = (
             field.unflatten(0, homographies.shape[:2]) for field in (blobs.points, blobs.covariances, blobs.strengths)

@@ -37,7 +37,7 @@ def test_the_image_itself_has_the_labels_of_the_filters():
 
 def test_points_of_views_come_back_to_the_image():
     torch.manual_seed(3)
-    labels = BlobTeacher(count=5, adaptations=6)(scene().expand(2, -1, -1))
+    labels = BlobTeacher(count=5, adaptations=6, photometry=0.0)(scene().expand(2, -1, -1))
     assert labels.points.shape == (2, 7, 5, 2) and labels.homographies.shape == (2, 7, 3, 3)
     truth = torch.tensor([[40.0, 40], [70, 45], [55, 65]])
     seen = inside(transform_points(truth, labels.homographies), (96, 112), 10)
@@ -54,6 +54,18 @@ def test_points_of_views_come_back_to_the_image():
     major, minor, _ = to_sigmas(labels.covariances[there])
     assert ((major > 2) & (major < 7) & (minor > 1.5)).float().mean() > 0.9
     assert not torch.equal(labels.homographies[0, 1], labels.homographies[1, 1])
+
+
+def test_faint_blobs_are_lost_in_views_with_other_light():
+    faint = 0.5 + 0.25 * (scene() - scene().mean())
+    teachers = [BlobTeacher(count=5, adaptations=12, threshold=0.01, photometry=light) for light in (0.0, 1.0)]
+    weights = []
+    for teacher in teachers:
+        torch.manual_seed(3)
+        labels = teacher(faint)
+        weights.append(labels.weights[0])
+    assert torch.equal(weights[0][0], weights[1][0])  # the image itself is looked at as it is
+    assert (weights[1][1:] > 0).sum() < (weights[0][1:] > 0).sum()
 
 
 def test_weights_on_paper():
