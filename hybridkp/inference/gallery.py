@@ -77,12 +77,12 @@ def write_gallery(meta: dict, comparisons: list[Comparison], folder: str, count:
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write a picture (h, w, 3), uint8, BGR, whole or not at all, making its folder.
+    """Write a picture (h, w, 3), uint8, BGR, in the format of its name, whole or not at all, making its folder.
 
     Raises:
         InputError: if it cannot be written there.
     """
-    _put(path, cv2.imencode('.png', picture)[1].tobytes())
+    _put(path, cv2.imencode(path.suffix, picture)[1].tobytes())
 
 
 def _put(path: Path, content: bytes) -> None:

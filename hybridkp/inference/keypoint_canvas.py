@@ -20,10 +20,11 @@ class KeypointCanvas:
     Args:
         image: (h, w, 3), uint8, BGR.
         zoom: the enlargement.
+        weight: how many times as thick as usual lines and dots are; may be changed between two things drawn.
     """
 
-    def __init__(self, image: np.ndarray, zoom: float = 1.0):
-        self.zoom = zoom
+    def __init__(self, image: np.ndarray, zoom: float = 1.0, weight: float = 1.0):
+        self.zoom, self.weight = zoom, weight
         size = (round(image.shape[1] * zoom), round(image.shape[0] * zoom))
         self.image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if zoom > 1 else cv2.INTER_AREA)
 
@@ -32,7 +33,7 @@ class KeypointCanvas:
         for start, end in links:
             if shown[start] and shown[end]:
                 ends = self._position(keypoints[start]), self._position(keypoints[end])
-                cv2.line(self.image, *ends, (200, 200, 200), 1, cv2.LINE_AA, _SHIFT)
+                cv2.line(self.image, *ends, (200, 200, 200), self._thick(1), cv2.LINE_AA, _SHIFT)
 
     def limbs(
         self, keypoints: np.ndarray, shown: np.ndarray, links: Sequence[tuple[int, int]], colors: np.ndarray
@@ -43,14 +44,27 @@ class KeypointCanvas:
                 if shown[start] and shown[end]:
                     ends = self._position(keypoints[start]), self._position(keypoints[end])
                     bgr, thickness = ((255, 255, 255), 4) if outline else (_bgr(color), 2)
-                    cv2.line(self.image, *ends, bgr, thickness, cv2.LINE_AA, _SHIFT)
+                    cv2.line(self.image, *ends, bgr, self._thick(thickness), cv2.LINE_AA, _SHIFT)
 
     def frame(self, corner: tuple[int, int], size: tuple[int, int]) -> None:
         """Draw a frame about the part of a size (h, w) px of the original that begins at the pixel (x, y)."""
         ends = np.array(corner) - 0.5, np.array(corner) + size[::-1] - 0.5
         ends = [self._position(end) for end in ends]
         for thickness, bgr in ((4, (0, 0, 0)), (2, (255, 255, 255))):
-            cv2.rectangle(self.image, *ends, bgr, thickness, cv2.LINE_AA, _SHIFT)
+            cv2.rectangle(self.image, *ends, bgr, self._thick(thickness), cv2.LINE_AA, _SHIFT)
+
+    def box(self, corners: np.ndarray, text: str, color: np.ndarray) -> None:
+        """Draw a thin box, left, top, right, bottom (4,), in an RGB colour, with a text in it if it is wide enough."""
+        ends = self._position(corners[:2]), self._position(corners[2:])
+        cv2.rectangle(self.image, *ends, _bgr(color), self._thick(1), cv2.LINE_AA, _SHIFT)
+        left, top = (max(round(coordinate / 2**_SHIFT), 0) for coordinate in ends[0])
+        scale = 0.4 * max(self.weight, 1.0)
+        (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+        if text and width + 4 <= (ends[1][0] - ends[0][0]) / 2**_SHIFT:
+            corner = left + width + 4, top + height + below + 2
+            cv2.rectangle(self.image, (left, top), corner, _bgr(color), -1)
+            place = left + 2, top + height + 2
+            cv2.putText(self.image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
 
     def errors(self, labels: np.ndarray, keypoints: np.ndarray, shown: np.ndarray, colors: np.ndarray) -> None:
         """Draw lines from labels (K, 2) to predictions (K, 2), in RGB colours (K, 3)."""
@@ -58,17 +72,17 @@ class KeypointCanvas:
             if visible:
                 ends = self._position(start), self._position(end)
                 for thickness, bgr in ((4, (255, 255, 255)), (2, _bgr(color))):
-                    cv2.line(self.image, *ends, bgr, thickness, cv2.LINE_AA, _SHIFT)
+                    cv2.line(self.image, *ends, bgr, self._thick(thickness), cv2.LINE_AA, _SHIFT)
 
     def labels(self, keypoints: np.ndarray, shown: np.ndarray, colors: np.ndarray) -> None:
         """Draw labelled keypoints (K, 2) as crosses, in RGB colours (K, 3)."""
-        arm = round(6 * 2**_SHIFT)
+        arm = round(6 * self.weight * 2**_SHIFT)
         for point, visible, color in zip(keypoints, shown, colors, strict=True):
             if visible:
                 x, y = self._position(point)
                 for thickness, bgr in ((3, (255, 255, 255)), (1, _bgr(color))):
-                    cv2.line(self.image, (x - arm, y), (x + arm, y), bgr, thickness, cv2.LINE_AA, _SHIFT)
-                    cv2.line(self.image, (x, y - arm), (x, y + arm), bgr, thickness, cv2.LINE_AA, _SHIFT)
+                    for ends in (((x - arm, y), (x + arm, y)), ((x, y - arm), (x, y + arm))):
+                        cv2.line(self.image, *ends, bgr, self._thick(thickness), cv2.LINE_AA, _SHIFT)
 
     def predictions(
         self, keypoints: np.ndarray, covariances: np.ndarray, shown: np.ndarray, colors: np.ndarray
@@ -79,11 +93,11 @@ class KeypointCanvas:
             if visible:
                 center = self._position(point)
                 halves = tuple(round(float(sigma) * self.zoom * 2**_SHIFT) for sigma in (sigma1, sigma2))
-                cv2.ellipse(
-                    self.image, center, halves, float(np.degrees(angle)), 0, 360, _bgr(color), 1, cv2.LINE_AA, _SHIFT
-                )
+                turn, line = float(np.degrees(angle)), self._thick(1)
+                cv2.ellipse(self.image, center, halves, turn, 0, 360, _bgr(color), line, cv2.LINE_AA, _SHIFT)
                 for radius, bgr in ((3.5, (255, 255, 255)), (2.5, _bgr(color))):
-                    cv2.circle(self.image, center, round(radius * 2**_SHIFT), bgr, -1, cv2.LINE_AA, _SHIFT)
+                    radius = round(radius * self.weight * 2**_SHIFT)
+                    cv2.circle(self.image, center, radius, bgr, -1, cv2.LINE_AA, _SHIFT)
 
     def name(self, point: np.ndarray, text: str) -> None:
         """Write a name at the upper right of a point (2,), or at its left where the image ends."""
@@ -109,6 +123,10 @@ class KeypointCanvas:
         scale = min(0.45, 0.45 * (width - 12) / cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0][0])
         cv2.putText(strip, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
         self.image = np.concatenate((self.image, strip))
+
+    def _thick(self, thickness: int) -> int:
+        """Return a thickness in px of the canvas, at least 1."""
+        return max(1, round(thickness * self.weight))
 
     def _outlined(self, text: str, place: tuple[int, int], scale: float) -> None:
         for thickness, bgr in ((3, (0, 0, 0)), (1, (255, 255, 255))):

@@ -73,6 +73,12 @@ def test_two_galleries_are_not_mixed(tmp_path):
         check_folder(str(tmp_path))
 
 
+@pytest.mark.parametrize('name, magic', [('a.png', b'\x89PNG'), ('new/a.jpg', b'\xff\xd8\xff')])
+def test_a_picture_has_the_format_of_its_name(name, magic, tmp_path):
+    write_picture(tmp_path / name, np.zeros((4, 4, 3), np.uint8))
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
 def test_a_picture_that_cannot_be_written(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match=r'picture .*a.png cannot be written: (File exists|Not a directory)'):

@@ -105,3 +105,24 @@ def test_a_frame_is_about_its_part(zoom):
     for ends, expected in ((rows, (30, 70)), (columns, (20, 70))):
         assert (ends.min() / zoom, ends.max() / zoom) == pytest.approx(expected, abs=2)
     assert not canvas.image[50 * zoom, 45 * zoom].any()
+
+
+@pytest.mark.parametrize('text, inside', [('', False), ('0.93', True), ('a text that is too wide for it', False)])
+def test_a_box_has_its_text_in_it_if_there_is_room(text, inside):
+    canvas = KeypointCanvas(np.zeros((100, 100, 3), np.uint8))
+    canvas.box(np.array([10.0, 20.0, 80.0, 90.0]), text, RED[0])
+    points = np.argwhere(canvas.image[..., 2] > 100)[:, ::-1]
+    assert points.min(axis=0).tolist() == [10, 20] and points.max(axis=0).tolist() == [80, 90]
+    assert not canvas.image[50, 40].any() and bool(canvas.image[25, 12].any()) == inside
+
+
+def test_lines_and_dots_are_as_heavy_as_the_weight():
+    red = []
+    for weight in (0.4, 1, 3):
+        canvas = KeypointCanvas(np.zeros((200, 200, 3), np.uint8), weight=weight)
+        points, shown = np.array([[50.0, 100.0], [150.0, 100.0]]), np.array([True, True])
+        canvas.limbs(points, shown, [(0, 1)], RED)
+        canvas.predictions(points, np.zeros((2, 2, 2)), shown, RED.repeat(2, axis=0))
+        canvas.labels(points[:1] - (0, 60), shown[:1], RED)
+        red.append((canvas.image.any(axis=-1)).sum())
+    assert red[0] < red[1] < red[2]

@@ -53,6 +53,22 @@ def test_a_folder_skips_what_it_cannot_use_and_names_it(call, tmp_path, capsys):
     assert 'pixel.png: expected an image of at least 16 x 16 px, got 1 x 1' in said
 
 
+def test_kinds_of_files_have_the_same_points(call, odd_images, tmp_path, capsys):
+    usable, bad = odd_images(tmp_path / 'in')
+    (tmp_path / 'in/n09').mkdir()
+    call('detect_points', tmp_path / 'in', '--out', tmp_path / 'out', '--threshold', 0.02, '--no-pictures')
+    files = sorted((tmp_path / 'out').glob('*.json'))
+    assert len(files) == len(usable)
+    for file in files:
+        points = json.loads(file.read_text())['points']
+        found = {np.sign(point['score']): (point['x'], point['y']) for point in points}
+        assert len(points) == 2, file.name
+        assert found[-1.0] == pytest.approx((40, 40), abs=0.5) and found[1.0] == pytest.approx((106, 60), abs=0.5)
+    said = capsys.readouterr().out
+    assert f'skipped {len(bad)} of {len(usable + bad)} images:' in said and all(name in said for name in bad)
+    assert '1 folders without an image: n09' in said
+
+
 def test_large_images_are_shrunk_and_points_come_back(call, tmp_path):
     small = cv2.imread(str(blobs(tmp_path / 'a.png')))
     cv2.imwrite(str(tmp_path / 'b.png'), cv2.resize(small, None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST))

@@ -45,6 +45,31 @@ def test_shards_are_written_once(call, images, tmp_path, capsys):
         call('label_points', images, tmp_path / 'out', *options)
 
 
+def test_kinds_of_files_have_the_same_labels(call, odd_images, tmp_path, capsys):
+    pytest.importorskip('pyarrow')
+    from hybridkp.inference.point_shards import read_shard
+
+    usable, bad = odd_images(tmp_path / 'in')
+    (tmp_path / 'in/n09').mkdir()
+    call('label_points', tmp_path / 'in', tmp_path / 'out', '--workers', 1, '--scales', 2, 10, '--threshold', 0.02)
+    rows = {row['image']: row for row in read_shard(tmp_path / 'out/labels-00000.parquet')}
+    assert sorted(rows) == sorted(usable + bad)
+    for name in usable:
+        assert rows[name]['error'] is None and (rows[name]['width'], rows[name]['height']) == (160, 120)
+        assert sorted(rows[name]['x']) == pytest.approx([40, 106], abs=0.5), name
+    assert all(name in rows[name]['error'] and not len(rows[name]['x']) for name in bad)
+    said = capsys.readouterr().out
+    assert '4 images have none' in said and '1 folders without an image: n09' in said
+
+
+def test_an_empty_folder(call, tmp_path):
+    pytest.importorskip('pyarrow')
+    (tmp_path / 'in/n01').mkdir(parents=True)
+    with pytest.raises(SystemExit, match='error: .*in: expected images .* got none'):
+        call('label_points', tmp_path / 'in', tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
 def test_several_processes_write_the_same(call, command, images, tmp_path):
     pytest.importorskip('pyarrow')
     options = ('--shard', 3, '--scales', 2, 6, '--count', 50)

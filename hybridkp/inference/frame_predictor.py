@@ -1,0 +1,128 @@
+"""A trained network and what its config does to an image before it sees it."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
+from mmpose.structures import PoseDataSample
+
+from hybridkp.datasets.coco_keypoints import PIPELINE_KEYS
+from hybridkp.engine.launch import explain_errors
+from hybridkp.errors import InputError
+from hybridkp.inference.trained_model import build_trained, evaluated_set, trained_skeleton
+
+LABELLING = ('KeypointLabels', 'PersonLabels', 'MixReaders', 'GenerateTarget')
+"""The transforms that make labels."""
+
+Boxes = tuple[np.ndarray, np.ndarray]
+
+
+class FramePredictor:
+    """Predicts the keypoints in images in memory as a test on them would.
+
+    Args:
+        cfg: the config; of its test set the pipeline and the skeleton matter.
+        checkpoints: a file, or several whose heatmaps are averaged.
+        device: where it runs.
+        batch_size: how many inputs the network sees at a time.
+
+    Attributes:
+        model: the network.
+        meta: the data set's meta information.
+        single_stage: whether the network finds people by itself; positions are then px from the left and top border,
+            the first pixel's centre at 0.5, else that is at 0.
+        takes_boxes: whether there can be boxes: neither a single-stage network nor one that sees a fixed region of
+            each frame takes any.
+        needs_boxes: whether the network was trained on boxes around people, and not on whole frames.
+        color_type: ``'color'`` or ``'grayscale'``: how images are to be read.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+        InputError: a checkpoint is damaged or of another model, or the config is of no keypoints with covariances.
+    """
+
+    def __init__(self, cfg: Config, checkpoints: Sequence[str], device: str | torch.device, batch_size: int = 8):
+        if cfg.model.type == 'InterestPointEstimator':
+            raise InputError(f'{cfg.filename}: tools/detect_points.py is for networks of interest points')
+        if cfg.model.type not in ('KeypointEstimator', 'KeypointEnsemble', 'SingleStageEstimator'):
+            raise InputError(
+                f'{cfg.filename}: expected a model of keypoints with covariances, KeypointEstimator or '
+                f'SingleStageEstimator, got {cfg.model.type}'
+            )
+        if batch_size < 1:
+            raise InputError(f'expected a batch of at least one image, got {batch_size}')
+        self.meta, self.batch_size = trained_skeleton(cfg), batch_size
+        self.single_stage = cfg.model.type == 'SingleStageEstimator'
+        steps = [step for step in evaluated_set(cfg)['pipeline'] if step['type'] not in LABELLING]
+        regions = [step for step in steps if step['type'] == 'FrameRegion']
+        boxes = [step for step in steps if step['type'] == 'GetBBoxCenterScale']
+        self.takes_boxes = not self.single_stage and not regions
+        self.needs_boxes = self.takes_boxes and any(step.get('padding', 1.25) > 1 for step in boxes)
+        self.color_type = next((step['color_type'] for step in steps if 'color_type' in step), 'color')
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpose')), explain_errors(cfg):
+            self.pipeline = Compose(steps)
+        self.model = build_trained(cfg, checkpoints, device)
+
+    def predict(self, images: Sequence[np.ndarray], boxes: Sequence[Boxes | None]) -> list[InstanceData]:
+        """Predict the people of some images.
+
+        Args:
+            images: (h, w, 3), BGR, or (h, w), uint8; they are changed to what the network was trained on.
+            boxes: for each image those of the people, (N, 4), left, top, right, bottom in px, and their scores (N,), or
+                None for the whole image.
+
+        Returns:
+            For each image N people as numpy arrays, float32: ``keypoints`` (N, K, 2) px, ``keypoint_scores`` and
+            ``keypoints_visible`` (N, K), ``keypoint_covariances`` (N, K, 2, 2) px^2, ``bboxes`` (N, 4) px,
+            ``bbox_scores`` (N,) and, of single-stage networks, ``labels`` (N,), the numbers of classes.
+        """
+        samples = [self._inputs(image, box) for image, box in zip(images, boxes, strict=True)]
+        flat = [sample for of_one in samples for sample in of_one]
+        found = []
+        for start in range(0, len(flat), self.batch_size):
+            found += self._predicted(flat[start : start + self.batch_size])
+        ends = np.cumsum([len(of_one) for of_one in samples])
+        parts = [found[end - len(of_one) : end] for end, of_one in zip(ends, samples, strict=True)]
+        return [InstanceData.cat(part) if part else self._nobody() for part in parts]
+
+    @torch.no_grad()
+    def _predicted(self, batch: list[dict]) -> list[InstanceData]:
+        data = dict(inputs=[one['inputs'] for one in batch], data_samples=[one['data_samples'] for one in batch])
+        samples: list[PoseDataSample] = self.model.test_step(data)
+        return [sample.pred_instances for sample in samples]
+
+    def _inputs(self, image: np.ndarray, boxes: Boxes | None) -> list[dict]:
+        """Give what the network sees of an image: the whole of it, or each of its boxes."""
+        image = as_read(image, self.color_type)
+        height, width = image.shape[:2]
+        if boxes is None:
+            boxes = np.array([[0, 0, width - 1, height - 1]], np.float32), np.ones(1, np.float32)
+        meta = {key: self.meta[key] for key in PIPELINE_KEYS if key in self.meta}
+        inputs = []
+        for i, (box, score) in enumerate(zip(*boxes, strict=True)):
+            sample = dict(img=image, img_id=0, id=i, **meta)
+            if not self.single_stage:
+                sample |= dict(bbox=np.float32(box)[None], bbox_score=np.float32([score]))
+            inputs.append(self.pipeline(sample))
+        return inputs
+
+    def _nobody(self) -> InstanceData:
+        count = self.meta['num_keypoints']
+        shapes = dict(keypoints=(count, 2), keypoint_covariances=(count, 2, 2), bboxes=(4,), bbox_scores=())
+        shapes |= dict(keypoint_scores=(count,), keypoints_visible=(count,))
+        people = InstanceData()
+        for name, shape in shapes.items():
+            people.set_field(np.zeros((0, *shape), np.float32), name)
+        return people
+
+
+def as_read(image: np.ndarray, color_type: str) -> np.ndarray:
+    """Change an image to (h, w, 3), BGR, or to (h, w), grey."""
+    if color_type == 'grayscale':
+        return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)

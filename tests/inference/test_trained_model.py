@@ -1,0 +1,57 @@
+"""Networks with the weights of checkpoints, and what is known of them."""
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from hybridkp.engine.launch import load_config
+from hybridkp.errors import InputError
+from hybridkp.inference.trained_model import build_trained, evaluated_set, trained_skeleton
+
+
+def test_the_weights_are_those_of_the_file(random_network):
+    config, checkpoint = random_network('mouse')
+    network = build_trained(load_config(config, None, None), [checkpoint], 'cpu')
+    state = torch.load(checkpoint)['state_dict']
+    assert not network.training and all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+
+
+def test_several_files_are_members(random_network):
+    paths = [random_network('mouse', seed)[1] for seed in (0, 1)]
+    network = build_trained(load_config(random_network('mouse')[0], None, None), paths, 'cpu')
+    weights = [member.backbone.state_dict() for member in network.members]
+    assert len(weights) == 2 and any(not torch.equal(a, b) for a, b in zip(*map(dict.values, weights), strict=True))
+
+
+def test_a_checkpoint_of_another_network(random_network):
+    with pytest.raises(InputError, match='detector_0.pth is of another model'):
+        build_trained(load_config(random_network('mouse')[0], None, None), random_network('detector')[1:], 'cpu')
+
+
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_skeletons_are_known_without_data(wrapped, random_network):
+    cfg = load_config(random_network('mouse')[0], {'test_dataloader.dataset.data_root': 'nowhere/'}, None)
+    if wrapped:
+        cfg.test_dataloader.dataset = dict(type='RepeatDataset', dataset=cfg.test_dataloader.dataset)
+    meta = trained_skeleton(cfg)
+    assert meta['num_keypoints'] == 17 and meta['keypoint_id2name'][0] == 'paw1LH_top'
+
+
+@pytest.mark.filterwarnings('ignore:The metainfo config file')
+def test_skeletons_of_data_sets_of_mmpose(random_network):
+    cfg = load_config(random_network('people')[0], None, None)
+    skeleton = Config.fromfile(cfg.filename).skeleton
+    cfg.test_dataloader.dataset = dict(
+        type='CocoDataset', data_root='nowhere/', ann_file='a.json', test_mode=True, pipeline=['a']
+    )
+    assert list(trained_skeleton(cfg)['keypoint_name2id']) == list(skeleton.keypoints)
+    cfg.test_dataloader.dataset = dict(type='ImageFolder', roots=['nowhere'], pipeline=['a'])
+    with pytest.raises(InputError, match='people.py: expected a test set with a skeleton, got ImageFolder'):
+        trained_skeleton(cfg)
+
+
+def test_a_test_without_a_pipeline(random_network):
+    cfg = load_config(random_network('people')[0], None, None)
+    cfg.test_dataloader.dataset = dict(type='CocoDataset')
+    with pytest.raises(InputError, match='people.py: expected a test set with a pipeline, got CocoDataset without one'):
+        evaluated_set(cfg)
