@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hybridkp import stack
+from hybridkp.datasets.image_listing import SUFFIXES
 from hybridkp.engine.inference_settings import InferenceSettings
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
@@ -73,7 +74,9 @@ def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(args: argparse.Namespace, source: MediaSource) -> None:
-    """Refuse options that do not go together."""
+    """Refuse options that do not go together, and images in the place of checkpoints."""
+    if images := [path for path in args.checkpoint if path.lower().endswith(SUFFIXES)]:
+        raise InputError(f'{images[0]}: expected a checkpoint; several images are a folder or a pattern in quotes')
     inside = os.path.isdir(args.input) and Path(args.out).resolve().is_relative_to(Path(args.input).resolve())
     if inside and not args.no_pictures:
         raise InputError(f'--out {args.out}: expected a folder outside of that of the images, {args.input}')

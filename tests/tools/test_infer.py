@@ -168,6 +168,11 @@ def test_what_is_wrong(kind, arguments, message, random_network, call, tmp_path)
         call('infer', *random_network(kind), '--out', tmp_path / 'out', *arguments)
 
 
+def test_pattern_without_quotes(random_network, call, tmp_path):
+    with pytest.raises(SystemExit, match='expected a checkpoint; several images are a folder or a pattern in quotes'):
+        call('infer', *random_network('mouse'), *(PHOTOS / name for name in NAMES), '--out', tmp_path / 'out')
+
+
 def test_labels_of_a_video(random_network, call, video):
     with pytest.raises(SystemExit, match='expected images to have labels, got the video'):
         call('infer', *random_network('mouse'), video, '--labels', DATA / 'mirror_mouse/test.json')
