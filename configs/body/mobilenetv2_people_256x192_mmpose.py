@@ -1,7 +1,7 @@
 _base_ = [
     '../_base_/models/mobilenetv2.py',
     '../_base_/datasets/people_256x192.py',
-    '../_base_/schedules/adamw_10e.py',
+    '../_base_/schedules/adamw_6e.py',
 ]
 model = dict(
     head=dict(
