@@ -20,5 +20,5 @@ setup(
     package_data={'hybridkp.inference': ['templates/*']},
     python_requires='>=3.10,<3.13',
     install_requires=requirements('runtime'),
-    extras_require={'tests': requirements('tests'), 'optional': requirements('optional')},
+    extras_require={name: requirements(name) for name in ('tests', 'optional', 'deploy')},
 )

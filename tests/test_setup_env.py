@@ -137,7 +137,7 @@ def test_requirements_are_what_setup_reports(tmp_path):
     reported = (tmp_path / 'hybridkp.egg-info/requires.txt').read_text()
     parts = {'runtime': reported.split('[')[0]}
     parts |= {part.split(']')[0]: part.split(']')[1] for part in reported.split('[')[1:]}
-    assert set(parts) == {'runtime', 'tests', 'optional'}
+    assert set(parts) == {'runtime', 'tests', 'optional', 'deploy'}
     for name, lines in parts.items():
         assert lines.split() == (ROOT / f'requirements/{name}.txt').read_text().split()
 

@@ -90,7 +90,7 @@ wants_cpu_torch() {
 
 install() {
     "$venv" -m uv pip install --quiet --python "$venv" --compile-bytecode \
-        -c requirements/constraints.txt -e '.[tests]'
+        -c requirements/constraints.txt -e '.[tests,deploy]'
 }
 
 check() {

@@ -82,6 +82,7 @@ class PublishedHeatmap(IsotropicHeatmap):
         super().__init__(sigma, relative_sigma, stride, num_keypoints, input_size, pixel_offset=0.0)
         self.rule = RULES[rule]
         self.flip_shift = self.rule.flip_shift
+        self._kernels: dict[tuple[int, int], int] = {}
 
     def _render(self, keypoints: Tensor, covariance: Tensor, size: tuple[int, int]) -> Tensor:
         cells = keypoints / self.stride
@@ -112,6 +113,9 @@ class PublishedHeatmap(IsotropicHeatmap):
         return (dark if self.rule.decoder == 'dark' else dark_udp)(maps, cells, kernel)
 
     def _kernel(self, size: torch.Size) -> int:
-        """Give the side of the kernel that fits the targets' width on maps of (h, w) cells."""
-        variance = self.covariance.variance((size[0] * self.stride, size[1] * self.stride))
-        return kernel_size(float(variance.mean().sqrt()) / self.stride)
+        """Give the side of the kernel that fits the targets' width on maps of (h, w) cells, computed once a size."""
+        size = tuple(size)
+        if size not in self._kernels:
+            variance = self.covariance.variance((size[0] * self.stride, size[1] * self.stride))
+            self._kernels[size] = kernel_size(float(variance.mean().sqrt()) / self.stride)
+        return self._kernels[size]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hybridkp.ops.covariance import determinant, inverse, keep_definite
+from hybridkp.ops.static_graph import hypotenuse
 
 KINDS = ('scale', 'affine', 'additive')
 """What a fitted map may change, see `fit`."""
@@ -228,7 +229,7 @@ def _spectrum(covariances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     times D (Sylvester's formula); of a circle it is 0.
     """
     half, mixed = (covariances[..., 0, 0] - covariances[..., 1, 1]) / 2, covariances[..., 0, 1]
-    radius = torch.hypot(half, mixed)
+    radius = hypotenuse(half, mixed)
     greater = ((covariances[..., 0, 0] + covariances[..., 1, 1]) / 2 + radius).clamp(min=_SMALLEST)
     smaller = (determinant(covariances) / greater).clamp(min=_SMALLEST)
     direction = torch.stack((half, mixed, mixed, -half), dim=-1).unflatten(-1, (2, 2))

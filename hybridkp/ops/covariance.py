@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from hybridkp.ops.static_graph import hypotenuse
+
 AGREEMENT = 9.21
 """Squared Mahalanobis distance that 99 % of two-dimensional Gaussian samples stay below."""
 
@@ -51,7 +53,7 @@ def to_sigmas(covariances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     smaller eigenvalue is the determinant over the greater one: of a thin ellipse their difference would be rounding.
     """
     xx, xy, yy = covariances[..., 0, 0], covariances[..., 0, 1], covariances[..., 1, 1]
-    greater = (xx + yy) / 2 + torch.hypot((xx - yy) / 2, xy)
+    greater = (xx + yy) / 2 + hypotenuse((xx - yy) / 2, xy)
     smaller = determinant(covariances) / greater.clamp(min=torch.finfo(greater.dtype).tiny)
     angle = torch.atan2(2 * xy, xx - yy) / 2
     return greater.sqrt(), torch.minimum(smaller, greater).clamp(min=0).sqrt(), angle
@@ -91,8 +93,8 @@ def merge(points: Tensor, covariances: Tensor, weights: Tensor) -> tuple[Tensor,
     weights = weights / weights.sum(dim=0)
     areas = area(covariances)
     best = (weights - 1e-6 * areas / areas.sum(dim=0)).argmax(dim=0)[None]  # of equal weights the narrower one
-    shift = points - points.take_along_dim(best[..., None], dim=0)
-    joint = covariances + covariances.take_along_dim(best[..., None, None], dim=0)
+    shift = points - points.gather(0, best[..., None].expand_as(points[:1]))
+    joint = covariances + covariances.gather(0, best[..., None, None].expand_as(covariances[:1]))
     distance = (shift[..., None, :] @ inverse(joint) @ shift[..., :, None])[..., 0, 0]
     agreeing = weights * (distance <= AGREEMENT)
     mean = (agreeing[..., None] * points).sum(dim=0) / agreeing.sum(dim=0)[..., None]

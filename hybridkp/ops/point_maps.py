@@ -7,6 +7,7 @@ from torch.nn import functional
 from hybridkp.ops import covariance
 from hybridkp.ops.gaussian import TRUNCATION
 from hybridkp.ops.peaks import fit_peaks
+from hybridkp.ops.static_graph import is_static
 
 
 def render_points(points: Tensor, covariances: Tensor, weights: Tensor, size: tuple[int, int], reach: int) -> Tensor:
@@ -68,19 +69,26 @@ def find_points(maps: Tensor, count: int, radius: int, threshold: float = 0.0) -
     heights = torch.where(local_maxima(maps, radius) & (maps > threshold), maps, 0).flatten(1)
     heights, index = heights.topk(min(count, height * width), dim=1)
     corner = torch.stack((index % width, index // width), dim=-1)
-    heights, order = torch.where(_repeats(corner, radius), 0, heights).sort(dim=1, descending=True, stable=True)
+    heights, order = _highest_first(torch.where(_repeats(corner, radius), 0, heights))
     corner = corner.gather(1, order[..., None].expand(-1, -1, 2))
-    padded = functional.pad(maps, (radius,) * 4, value=0.0)
-    windows = padded.unfold(1, 2 * radius + 1, 1).unfold(2, 2 * radius + 1, 1)
-    batch = torch.arange(len(maps), device=maps.device)[:, None]
-    patches = windows[batch, corner[..., 1], corner[..., 0]]
+    padded, side = functional.pad(maps, (radius,) * 4, value=0.0), 2 * radius + 1
+    steps = torch.arange(side, device=maps.device)
+    index = (corner[..., 1, None] + steps)[..., None] * (width + 2 * radius) + (corner[..., 0, None] + steps)[
+        ..., None, :
+    ]
+    patches = padded.flatten(1).gather(1, index.flatten(1)).unflatten(1, (-1, side, side))
     points, _, covariances = fit_peaks(patches)
     return points + corner - radius, heights.clamp(max=1), covariances
 
 
+def _highest_first(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Sort values (B, N), equal ones as they were, and give their places; ONNX has no sort, but its topk is stable."""
+    return values.topk(values.shape[1], dim=1) if is_static() else values.sort(dim=1, descending=True, stable=True)
+
+
 def _repeats(cells: Tensor, radius: int) -> Tensor:
     """Tell (B, N) which cells (B, N, 2) have an earlier one within the radius: neighbours of equal height."""
-    near = torch.ones(cells.shape[0], cells.shape[1], cells.shape[1], dtype=torch.bool, device=cells.device).tril(-1)
+    near = torch.ones(cells.shape[1], cells.shape[1], dtype=torch.bool, device=cells.device).tril(-1)
     for axis in (0, 1):
-        near &= (cells[:, :, None, axis] - cells[:, None, :, axis]).abs() <= radius
+        near = near & ((cells[:, :, None, axis] - cells[:, None, :, axis]).abs() <= radius)
     return near.any(dim=2)

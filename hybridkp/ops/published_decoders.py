@@ -85,7 +85,7 @@ def dark_udp(heatmaps: Tensor, cells: Tensor, kernel: int) -> Tensor:
         cells: (B, K, 2).
         kernel: side of the Gaussian kernel that blurs, in cells, odd.
     """
-    logarithm = blur(_finite(heatmaps), kernel).clamp(1e-3, 50).log()
+    logarithm = blur(_finite(heatmaps), kernel).clamp(1e-3, 50.0).log()
     p = _patches(logarithm, cells, 1).double()
     gradient = (p[..., 1, 2] - p[..., 1, 0]) / 2, (p[..., 2, 1] - p[..., 0, 1]) / 2
     ridge = torch.finfo(torch.float32).eps

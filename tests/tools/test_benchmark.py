@@ -1,12 +1,10 @@
 """The benchmark in tiny: what it writes, and that both sides do the same work; never how long it takes."""
 
 import importlib
-import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import pytest
 import torch
 from mmengine.config import Config
@@ -17,54 +15,6 @@ from hybridkp.models.heads.gaussian_heatmap_head import GaussianHeatmapHead
 from hybridkp.models.heads.likelihood_head import LikelihoodHead
 
 ROOT = Path(__file__).parents[2]
-RUN = {'side', 'median', 'low', 'high', 'rounds'}
-
-
-@pytest.fixture(scope='module')
-def tool():
-    """The tool, with measurements as short as they can be; the process stays as it was."""
-    threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.backends.cudnn, 'benchmark', False)
-        patch.syspath_prepend(ROOT / 'tools')
-        module = importlib.import_module('benchmark')
-        patch.setattr('benchmarks.contest.SHORTEST', 0)
-        yield module
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(cv2_threads)
-
-
-@pytest.fixture
-def measure(tool, tmp_path, capsys):
-    """Run a sub-command and return its contests by title's first words, after checking what all have in common."""
-
-    def run(command, *arguments):
-        path = tmp_path / 'results' / f'{command}.json'
-        tool.main([command, '--repeats', '2', '--threads', '1', '--json', str(path), *arguments])
-        assert [file.name for file in path.parent.iterdir()] == [path.name]
-        content = json.loads(path.read_text())
-        assert content['command'] == command
-        assert (content['device'][-3:], content['threads'], content['repeats']) == ('CPU', 1, 2)
-        assert {'hybridkp', 'mmpose', 'torch'} <= set(content['versions'])
-        printed = capsys.readouterr().out
-        for contest in content['contests']:
-            check_contest(contest, printed)
-        return content['contests']
-
-    return run
-
-
-def check_contest(contest, printed):
-    assert contest['title'] in printed and contest['notes']
-    sides = {name: run['side'] for name, run in contest['runs'].items()}
-    assert set(sides.values()) == {'ours', 'theirs'}
-    for run in contest['runs'].values():
-        assert set(run) >= RUN and len(run['rounds']) == 2
-        assert 0 < run['low'] <= run['median'] <= run['high']
-    for ratio in contest['ratios']:
-        assert (sides[ratio['ours']], sides[ratio['theirs']]) == ('ours', 'theirs')
-        assert 0 < ratio['low'] <= ratio['median'] <= ratio['high']
-        assert f'times as fast as {ratio["theirs"]}' in printed
 
 
 @pytest.mark.parametrize('case', ['body', 'landmark'])

@@ -1,8 +1,11 @@
-"""Prediction: images/s of whole networks, from crops to points, beside mmpose's own HRNet-W32."""
+"""Prediction: images/s of whole networks, from crops to points, beside mmpose's own HRNet-W32.
+
+Of single-stage networks it is from letterboxed images to people, beside their layers alone.
+"""
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,7 +13,8 @@ from statistics import median
 
 import torch
 from benchmarks.contest import Contest
-from benchmarks.model_onnx import onnx_network, why_not
+from benchmarks.model_onnx import onnx_network, use_onnx_file, why_not
+from benchmarks.model_people import people_contest
 from benchmarks.model_sides import (
     ROOT,
     Side,
@@ -36,21 +40,24 @@ VARIANTS = {
     'bf16-compile': InferenceSettings('bfloat16', channels_last=True, compile=True),
     'fp16-compile': InferenceSettings('float16', channels_last=True, compile=True),
 }
-FIRST, ONNX, THEIRS = 'channels-first', 'onnxruntime', "mmpose's hrnet_w32"
-"""Ours with weights laid out as mmpose's are; ours as a graph of onnxruntime; mmpose's own model and decoder."""
+FIRST, ONNX, FILE, THEIRS = 'channels-first', 'onnxruntime', 'onnx-file', "mmpose's hrnet_w32"
+"""Ours with weights laid out as mmpose's are; our layers run by onnxruntime; the same with normalisation and decoding
+in the graph, as tools/export_onnx.py writes it; mmpose's own model and decoder."""
 SAME_WEIGHTS = 'largest difference of the heatmaps, same weights, same people, relative to the largest value'
 PARTS = ('preparing', 'network', 'decoding')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ', '.join(Path(path).stem for path in CONFIGS)
-    parser.add_argument('--config', nargs='+', default=CONFIGS, help=f'configs of top-down networks; default {names}')
+    parser.add_argument('configs', nargs='*', help=f'configs of top-down or single-stage networks; default {names}')
+    parser.add_argument('--config', nargs='+', default=[], help='the same')
     parser.add_argument('--batch-sizes', nargs='+', type=int, default=[1, 64], help='default %(default)s')
     parser.add_argument(
         '--variants',
         nargs='+',
-        choices=[FIRST, *VARIANTS, ONNX],
-        help='how ours are run; default all, on CPUs without fp16; all but the first two are channels last',
+        choices=[FIRST, *VARIANTS, ONNX, FILE],
+        help='how ours are run; default all, on CPUs without fp16; compiling takes minutes; all but the first two '
+        "and onnxruntime's are channels last",
     )
     parser.add_argument('--flip-test', action='store_true', help='predict the mirrored images as well')
 
@@ -60,10 +67,13 @@ def contests(args: argparse.Namespace) -> Iterator[Contest]:
     if wrong := [size for size in args.batch_sizes if size < 1]:
         raise InputError(f'--batch-sizes must be at least 1, got {wrong[0]}')
     torch.backends.cudnn.benchmark = True
-    for path in args.config:
+    for path in [*args.configs, *args.config] or CONFIGS:
         cfg = load_config(path, None, None)
         for batch in args.batch_sizes:
-            yield prediction(cfg, batch, args)
+            if cfg.model.type == 'SingleStageEstimator':
+                yield people_contest(cfg, batch, args, {name: VARIANTS[name] for name in known(args, VARIANTS)})
+            else:
+                yield prediction(cfg, batch, args)
 
 
 def prediction(cfg: Config, batch: int, args: argparse.Namespace) -> Contest:
@@ -79,11 +89,11 @@ def prediction(cfg: Config, batch: int, args: argparse.Namespace) -> Contest:
     else:
         notes.append("another network than mmpose's, whose HRNet-W32 has the same input and as many keypoints")
     sides = {}
-    for variant in args.variants or default_variants(args.device):
-        if variant == ONNX and (reason := why_not(ours.model, args.device)):
-            notes.append(f'{ONNX}: {reason}')
+    for variant in known(args, (FIRST, *VARIANTS, ONNX, FILE)):
+        if variant in (ONNX, FILE) and (reason := why_not(ours.model, args.device)):
+            notes.append(f'{variant}: {reason}')
             continue
-        sides[f'hybridkp, {variant}'], seconds = timed(lambda v=variant: make_variant(ours, v, args.threads))
+        sides[f'hybridkp, {variant}'], seconds = timed(lambda v=variant: make_variant(ours, v, args))
         facts[f'seconds to make {variant} ready'] = seconds
     theirs.show_maps()
     everyone = {**sides, THEIRS: theirs}
@@ -100,11 +110,14 @@ def prediction(cfg: Config, batch: int, args: argparse.Namespace) -> Contest:
     )
 
 
-def default_variants(device: str) -> list[str]:
-    return [name for name in (FIRST, *VARIANTS, ONNX) if device == 'cuda' or not name.startswith('fp16')]
+def known(args: argparse.Namespace, variants: Iterable[str]) -> list[str]:
+    """Give those of the variants that are asked for or, where none is, that the device runs well."""
+    if args.variants:
+        return [name for name in args.variants if name in variants]
+    return [name for name in variants if args.device == 'cuda' or not name.startswith('fp16')]
 
 
-def make_variant(side: Side, variant: str, threads: int) -> Side:
+def make_variant(side: Side, variant: str, args: argparse.Namespace) -> Side:
     """Copy a side, let it run as the variant says, and predict once."""
     side = side.copy()
     model, batch = side.model, len(side.batch['inputs'])
@@ -112,12 +125,14 @@ def make_variant(side: Side, variant: str, threads: int) -> Side:
         model.to(memory_format=torch.contiguous_format)
     elif variant == ONNX:
         images = model.data_preprocessor(side.batch, False)['inputs']
-        network = onnx_network(model, images, threads)
+        network = onnx_network(model, images, args.threads)
         model.extract_feat = lambda images: (network(images),)
         model.head.forward = lambda feats: feats[0]
-    else:
+    elif variant != FILE:
         VARIANTS[variant].apply(model, batch)
     side.show_maps()
+    if variant == FILE:
+        use_onnx_file(model, side.batch, args.flip_test, args.threads)
     side.predict()
     return side
 

@@ -162,17 +162,27 @@ class GaussianHeatmapHead(BaseModule):
         Raises:
             ValueError: if the codec averages heatmaps, but the views are more than heatmaps.
         """
+        flip_indices = list(samples[0].metainfo['flip_indices']) if len(views) > 1 else None
+        found = self.decode_batch(views, flip_indices, calibration)
+        return [
+            InstanceData(keypoints=k[None], keypoint_scores=s[None], keypoint_covariances=c[None])
+            for k, s, c in zip(*found, strict=True)
+        ]
+
+    def decode_batch(
+        self, views: list[Tensor], flip_indices: list[int] | None = None, calibration: CovarianceMap | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode as `decode` does: points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2.
+
+        `flip_indices` are each keypoint's mirrored ones, where there are two views.
+        """
         if len(views) > 1 and getattr(self.codec, 'flip_shift', None) is not None:
-            views = [self._average(*views, list(samples[0].metainfo['flip_indices']))]
+            views = [self._average(*views, flip_indices)]
         if len(views) == 1:
             keypoints, scores, covariances = self._decode_view(views[0])
         else:
-            keypoints, scores, covariances = self._decode_both(*views, list(samples[0].metainfo['flip_indices']))
-        covariances = (self.calibration if calibration is None else calibration)(covariances)
-        return [
-            InstanceData(keypoints=k[None], keypoint_scores=s[None], keypoint_covariances=c[None])
-            for k, s, c in zip(keypoints, scores, covariances, strict=True)
-        ]
+            keypoints, scores, covariances = self._decode_both(*views, flip_indices)
+        return keypoints, scores, (self.calibration if calibration is None else calibration)(covariances)
 
     def _decode_view(self, view: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Decode a view: points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2."""

@@ -172,15 +172,9 @@ class YoloPoseHead(BaseModule):
     def select(self, rows: Tensor, test_cfg: dict) -> list[InstanceData]:
         """Turn decoded rows (B, N, numbers) into each image's people, see `predict`.
 
-        A row counts if its objectness and its score are above the threshold; its class is the likeliest. Suppression is
-        greedy and within a class.
+        Suppression is greedy and within a class.
         """
-        threshold = test_cfg.get('score_threshold', 0.001)
-        parts = self._parts(rows)
-        chances, labels = parts.classes.max(dim=-1)
-        alone = self.num_classes == 1 and self.rule == 'coco'
-        scores = parts.objectness if alone else parts.objectness * chances
-        scores = torch.where((parts.objectness > threshold) & (scores > threshold), scores, 0)
+        scores, labels = self.scored(rows, test_cfg.get('score_threshold', 0.001))
         scores, order = scores.sort(dim=1, descending=True, stable=True)
         count = min(int((scores > 0).sum(dim=1).max()), CANDIDATES)
         scores, order = scores[:, :count], order[:, :count]
@@ -193,20 +187,39 @@ class YoloPoseHead(BaseModule):
             for row, score, label, kept in zip(rows, scores, labels, keep, strict=True)
         ]
 
-    def _people(self, rows: Tensor, scores: Tensor, labels: Tensor) -> InstanceData:
-        """Make an instance of the rows (N, numbers) of people."""
+    def scored(self, rows: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+        """Return scores (B, N) and classes (B, N) of decoded rows (B, N, numbers).
+
+        The class is the likeliest; the score is 0 where it or the objectness is not above the threshold.
+        """
+        parts = self._parts(rows)
+        chances, labels = parts.classes.max(dim=-1)
+        alone = self.num_classes == 1 and self.rule == 'coco'
+        scores = parts.objectness if alone else parts.objectness * chances
+        return torch.where((parts.objectness > threshold) & (scores > threshold), scores, 0), labels
+
+    def people(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Turn decoded rows (..., numbers) into what `predict` returns.
+
+        That are boxes (..., 4), keypoints (..., K, 2), their scores (..., K) and covariances (..., K, 2, 2).
+        """
         parts = self._parts(rows)
         if parts.shapes is None:
-            areas = AREA_OF_BOX * parts.boxes[:, 2:].prod(dim=1)
-            variances = areas[:, None] * self.loss_module.sigmas.to(rows.dtype).square()
+            areas = AREA_OF_BOX * parts.boxes[..., 2:].prod(dim=-1)
+            variances = areas[..., None] * self.loss_module.sigmas.to(rows.dtype).square()
             covariances = variances[..., None, None] * torch.eye(2, dtype=rows.dtype, device=rows.device)
         else:
             covariances = covariance_matrices(parts.shapes)
+        return to_corners(parts.boxes), parts.keypoints[..., :2], parts.keypoints[..., 2], covariances
+
+    def _people(self, rows: Tensor, scores: Tensor, labels: Tensor) -> InstanceData:
+        """Make an instance of the rows (N, numbers) of people."""
+        boxes, keypoints, keypoint_scores, covariances = self.people(rows)
         return InstanceData(
-            bboxes=to_corners(parts.boxes),
+            bboxes=boxes,
             bbox_scores=scores,
             labels=labels,
-            keypoints=parts.keypoints[..., :2],
-            keypoint_scores=parts.keypoints[..., 2],
+            keypoints=keypoints,
+            keypoint_scores=keypoint_scores,
             keypoint_covariances=covariances,
         )
