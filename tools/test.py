@@ -10,15 +10,14 @@ from mmengine.config import Config, DictAction
 from mmengine.dist import is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from mmengine.runner import Runner, load_checkpoint
-from torch import nn
+from mmengine.runner import Runner
 
 from hybridkp import stack
 from hybridkp.engine.atomic_backend import AtomicBackend
-from hybridkp.engine.checkpoint import check_checkpoint
 from hybridkp.engine.inference_settings import InferenceSettings
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 from hybridkp.engine.prediction_shift import apply_guarded
+from hybridkp.engine.trained_model import ensemble, load
 from hybridkp.errors import InputError
 from hybridkp.evaluation import CovarianceCalibration, LandmarkFile, MeasureFile, RadialError, ResultFile
 from hybridkp.evaluation.protocol import build_protocol
@@ -124,27 +123,6 @@ def check_files(cfg: Config, args: argparse.Namespace) -> None:
         paths.append(path)
 
 
-def ensemble(model: dict, count: int, scales: list[float] | None) -> dict:
-    """Give the config of an ensemble of so many models of a config, or the config itself for one in one scale."""
-    scales = scales or [1.0]
-    if count == 1 and scales == [1.0]:
-        return model
-    member = {key: value for key, value in model.items() if key != 'data_preprocessor'}
-    preprocessor = model.get('data_preprocessor')
-    return dict(type='KeypointEnsemble', members=[member] * count, data_preprocessor=preprocessor, scales=scales)
-
-
-def load(checkpoints: list[str], model: nn.Module) -> None:
-    """Load a checkpoint into a model, or several into the members of an ensemble, after checking each."""
-    model = getattr(model, 'module', model)
-    members = list(getattr(model, 'members', [model]))
-    for path, member in zip(checkpoints, members, strict=True):
-        check_checkpoint(path, member)
-        load_checkpoint(member, path, map_location='cpu')
-    if hasattr(model, 'share_calibration'):
-        model.share_calibration()
-
-
 def constant_covariances(checkpoints: list[str]) -> list | None:
     """Give the constant covariances that a checkpoint holds, or all of several have in common, or None."""
     found = []
@@ -233,7 +211,7 @@ def main(argv: list[str] | None = None) -> None:
     stack.mend()
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     cfg.load_from, cfg.resume = None, False
-    cfg.model = ensemble(cfg.model, len(args.checkpoint), args.scales)
+    cfg.model = ensemble(cfg.model, len(args.checkpoint), args.scales or [1.0])
     if args.show_dir:
         from hybridkp.inference.gallery import check_folder
 

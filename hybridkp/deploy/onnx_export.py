@@ -22,8 +22,8 @@ from hybridkp.deploy.onnx_graph import INPUT, make_graph, require_onnx
 from hybridkp.deploy.onnx_suppression import add_suppression, check_suppression, with_rows
 from hybridkp.deploy.parity import Fields, Parity, Run, compare
 from hybridkp.deploy.sample_images import sample_images
-from hybridkp.deploy.trained_network import load_network
 from hybridkp.engine.atomic_backend import AtomicBackend
+from hybridkp.engine.trained_model import build_trained
 from hybridkp.errors import InputError
 from hybridkp.models.estimators.keypoint_estimator import predict_batch
 
@@ -65,7 +65,7 @@ class OnnxExport:
         if not self.max_shift >= 0:
             raise InputError(f'--max-shift is a distance in px, got {self.max_shift}')
         with DefaultScope.overwrite_default_scope('mmpose'):
-            model = load_network(cfg, checkpoints)
+            model = build_trained(cfg, checkpoints)
             module = self.exportable(cfg, model)
             inputs, source = sample_images(cfg, self.images)
         graph = make_graph(module, inputs[:2], list(module.names), self.opset, self.programs)

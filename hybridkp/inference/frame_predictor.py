@@ -13,8 +13,9 @@ from mmpose.structures import PoseDataSample
 
 from hybridkp.datasets.coco_keypoints import PIPELINE_KEYS
 from hybridkp.engine.launch import explain_errors
+from hybridkp.engine.trained_model import build_trained
 from hybridkp.errors import InputError
-from hybridkp.inference.trained_model import build_trained, evaluated_set, trained_skeleton
+from hybridkp.inference.evaluated_set import evaluated_set, trained_skeleton
 
 LABELLING = ('KeypointLabels', 'PersonLabels', 'MixReaders', 'GenerateTarget')
 """The transforms that make labels."""

@@ -12,9 +12,9 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from hybridkp.engine.launch import load_config
+from hybridkp.engine.trained_model import build_trained
 from hybridkp.errors import InputError
 from hybridkp.inference.keypoint_inferencer import KeypointInferencer
-from hybridkp.inference.trained_model import build_trained
 
 DATA = Path(__file__).parents[1] / 'data'
 PHOTOS = DATA / 'coco/val2017'

@@ -1,31 +1,11 @@
-"""Networks with the weights of checkpoints, and what is known of them."""
+"""What is known of a test set without its data."""
 
 import pytest
-import torch
 from mmengine.config import Config
 
 from hybridkp.engine.launch import load_config
 from hybridkp.errors import InputError
-from hybridkp.inference.trained_model import build_trained, evaluated_set, trained_skeleton
-
-
-def test_the_weights_are_those_of_the_file(random_network):
-    config, checkpoint = random_network('mouse')
-    network = build_trained(load_config(config, None, None), [checkpoint], 'cpu')
-    state = torch.load(checkpoint)['state_dict']
-    assert not network.training and all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
-
-
-def test_several_files_are_members(random_network):
-    paths = [random_network('mouse', seed)[1] for seed in (0, 1)]
-    network = build_trained(load_config(random_network('mouse')[0], None, None), paths, 'cpu')
-    weights = [member.backbone.state_dict() for member in network.members]
-    assert len(weights) == 2 and any(not torch.equal(a, b) for a, b in zip(*map(dict.values, weights), strict=True))
-
-
-def test_a_checkpoint_of_another_network(random_network):
-    with pytest.raises(InputError, match='detector_0.pth is of another model'):
-        build_trained(load_config(random_network('mouse')[0], None, None), random_network('detector')[1:], 'cpu')
+from hybridkp.inference.evaluated_set import evaluated_set, trained_skeleton
 
 
 @pytest.mark.parametrize('wrapped', [False, True])

@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from hybridkp.deploy.trained_network import load_network
+from hybridkp.engine.trained_model import build_trained
 from hybridkp.errors import InputError
 
 CONFIG = 'configs/animal/hybridnet_s_mirror_mouse_256x256.py'
@@ -23,7 +23,7 @@ def checkpoints(tmp_path, mmpose_scope):
 
 def test_one_and_several(checkpoints):
     cfg = Config.fromfile(CONFIG)
-    one, several = load_network(cfg, checkpoints[:1]), load_network(cfg, checkpoints)
+    one, several = build_trained(cfg, checkpoints[:1]), build_trained(cfg, checkpoints)
     assert not one.training and type(several).__name__ == 'KeypointEnsemble'
     for path, member in zip(checkpoints, several.members, strict=True):
         state = torch.load(path)['state_dict']
@@ -34,14 +34,14 @@ def test_one_and_several(checkpoints):
 
 def test_wrong_checkpoints(checkpoints, tmp_path):
     with pytest.raises(InputError, match='is of another model'):
-        load_network(Config.fromfile('configs/landmark/unet_isbi2015_128x128.py'), checkpoints[:1])
+        build_trained(Config.fromfile('configs/landmark/unet_isbi2015_128x128.py'), checkpoints[:1])
     (tmp_path / 'cut.pth').write_bytes((tmp_path / '0.pth').read_bytes()[:1000])
     with pytest.raises(InputError, match=r'cut\.pth is damaged'):
-        load_network(Config.fromfile(CONFIG), [str(tmp_path / 'cut.pth')])
+        build_trained(Config.fromfile(CONFIG), [str(tmp_path / 'cut.pth')])
     with pytest.raises(FileNotFoundError, match=r'none\.pth does not exist'):
-        load_network(Config.fromfile(CONFIG), [str(tmp_path / 'none.pth')])
+        build_trained(Config.fromfile(CONFIG), [str(tmp_path / 'none.pth')])
 
 
 def test_detectors_are_no_ensemble(mmpose_scope):
     with pytest.raises(InputError, match='averages heatmaps'):
-        load_network(Config.fromfile('configs/detector/yolov7_n_pose_coco_sample_images_320x320.py'), ['a', 'b'])
+        build_trained(Config.fromfile('configs/detector/yolov7_n_pose_coco_sample_images_320x320.py'), ['a', 'b'])
