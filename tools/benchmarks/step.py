@@ -50,8 +50,15 @@ def contests(args: argparse.Namespace) -> Iterator[Contest]:
 
 
 def batch(cfg: Config, size: int) -> dict:
-    """Return random images and points as the config's data loader packs them."""
-    width, height = cfg.input_size
+    """Return random images and points as the config's data loader packs them.
+
+    Raises:
+        InputError: the config is not one of top-down estimators.
+    """
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    if pipeline[-2].type != 'KeypointLabels':
+        raise InputError(f'{cfg.filename}: expected a training of one instance an image, with KeypointLabels')
+    ((width, height),) = {tuple(one.input_size) for one in pipeline if 'input_size' in one}
     rng = np.random.default_rng(0)
     grey = cfg.model.data_preprocessor.type == 'GreyPreprocessor'
     samples = []
@@ -61,7 +68,7 @@ def batch(cfg: Config, size: int) -> dict:
         sample = dict(img=image, id=index, keypoints=points, transformed_keypoints=points)
         sample |= dict(input_size=(width, height), bbox_scale=np.array([[width, height]]))
         samples.append(sample | dict(keypoints_visible=np.ones((1, cfg.num_keypoints), dtype=np.float32)))
-    pack = Compose(cfg.train_dataloader.dataset.pipeline[-2:])
+    pack = Compose(pipeline[-2:])
     return pseudo_collate([pack(sample) for sample in samples])
 
 
