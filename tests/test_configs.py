@@ -33,7 +33,6 @@ NOT_IN_A_CONFIG = {
     'ProgressBarHook': 'train.py --progress',
     'RampedAverage': 'StepAverageHook is built on it',
     'ResultFile': 'test.py --out',
-    'ViewConsistency': 'an option of InterestPointHead',
 }
 
 
