@@ -157,7 +157,8 @@ def main():
     if args.json:
         with open(args.json, 'w') as file:
             json.dump({name: values.tolist() for name, values in found.items()}, file)
-    print(f'{args.image}: {len(found["scores"])} {"people" if about["task"] == "people" else "points"}; {args.out}')
+    count, what = (found['scores'] >= args.min_score).sum(), 'people' if about['task'] == 'people' else 'points'
+    print(f'{args.image}: {count} {what} with a score of at least {args.min_score:g}; {args.out}')
 
 
 if __name__ == '__main__':
