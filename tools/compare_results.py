@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 
-from hybridkp.datasets.skeleton import skeleton_metainfo
+from hybridkp.datasets.skeleton import read_skeleton, skeleton_metainfo
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
 from hybridkp.evaluation.coco_evaluation import CocoEvaluation, evaluate
@@ -123,8 +122,8 @@ def find_skeleton(
     count = truth.keypoints.shape[1]
     skeleton = next(filter(None, map(from_protocol, protocols)), None)
     if args.skeleton:
-        skeleton = read_skeleton(args.skeleton)
-    elif skeleton is None and names == (usual := read_skeleton(str(COCO17))).names:
+        skeleton = from_metainfo(skeleton_metainfo(read_skeleton(args.skeleton)))
+    elif skeleton is None and names == (usual := from_metainfo(skeleton_metainfo(read_skeleton(str(COCO17))))).names:
         skeleton = usual
     if skeleton is None:
         raise InputError(f'expected --skeleton, a config with a skeleton of {count} keypoints: the files do not say it')
@@ -134,21 +133,6 @@ def find_skeleton(
             f'{len(skeleton.names)}'
         )
     return skeleton
-
-
-def read_skeleton(path: str) -> ResultSkeleton:
-    """Read the skeleton of a config.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        InputError: it has no skeleton, or a wrong one.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'config {path} does not exist')
-    try:
-        return from_metainfo(skeleton_metainfo(Config.fromfile(path)['skeleton'].to_dict()))
-    except (KeyError, ValueError) as error:
-        raise InputError(f'config {path}: expected a skeleton: {error}') from error
 
 
 def read(path: str, truth: CocoTruth, skeleton: ResultSkeleton, nms: float | None) -> CocoEvaluation:

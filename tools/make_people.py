@@ -13,6 +13,7 @@ from mmengine.config import Config
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
+from hybridkp.ops.boxes import AREA_OF_BOX
 
 COCO17 = Path(__file__).parents[1] / 'configs/_base_/skeletons/coco17.py'
 HEAD = [(0, 0), (0.035, -0.03), (-0.035, -0.03), (0.07, -0.01), (-0.07, -0.01)]
@@ -94,7 +95,7 @@ def annotation(points: np.ndarray, height: float, size: tuple[int, int]) -> dict
     keypoints = np.where(inside[:, None], np.column_stack((points, np.full(17, 2.0))), 0)
     box = [round(float(value), 2) for value in (*low, width, tall)]
     flat = [round(float(value), 2) for value in keypoints.ravel()]
-    area = round(float(0.53 * width * tall), 2)
+    area = round(float(AREA_OF_BOX * width * tall), 2)
     return dict(category_id=1, iscrowd=0, bbox=box, area=area, keypoints=flat, num_keypoints=int(inside.sum()))
 
 

@@ -8,10 +8,8 @@ several readers, gets radial errors, in mm with a spacing, else in px. Everythin
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config
-
 from hybridkp import stack
-from hybridkp.datasets.skeleton import skeleton_metainfo
+from hybridkp.datasets.skeleton import read_skeleton
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.launch import run_tool
 from hybridkp.errors import InputError
@@ -36,23 +34,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         help="a config with the skeleton; default the protocol's, or coco17 where the annotations have its names",
     )
     return parser.parse_args(argv)
-
-
-def read_skeleton(path: str) -> dict:
-    """Read the skeleton of a config.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        InputError: it has no skeleton, or a wrong one.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'config {path} does not exist')
-    try:
-        skeleton = Config.fromfile(path)['skeleton'].to_dict()
-        skeleton_metainfo(skeleton)
-    except (KeyError, ValueError) as error:
-        raise InputError(f'config {path}: expected a skeleton: {error}') from error
-    return skeleton
 
 
 def main(argv: list[str] | None = None) -> None:

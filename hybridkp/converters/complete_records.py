@@ -2,8 +2,7 @@
 
 from collections import Counter
 
-FILLED = 0.53
-"""Share of a box that a person covers, as mmpose assumes where there is no area."""
+from hybridkp.ops.boxes import AREA_OF_BOX
 
 MARGIN = 0.1
 """What is added to a box around keypoints on each side, as a share of its longer side."""
@@ -24,7 +23,7 @@ def complete_records(coco: dict, num_keypoints: int) -> tuple[dict, list[str]]:
         annotation.setdefault('keypoints', [0] * (3 * num_keypoints))
         if 'bbox' not in annotation:
             annotation['bbox'] = _surroundings(annotation['keypoints'], *sizes[annotation['image_id']])
-        annotation.setdefault('area', FILLED * annotation['bbox'][2] * annotation['bbox'][3])
+        annotation.setdefault('area', AREA_OF_BOX * annotation['bbox'][2] * annotation['bbox'][3])
         annotation.setdefault('iscrowd', 0)
         annotation.setdefault('num_keypoints', sum(visible > 0 for visible in annotation['keypoints'][2::3]))
         annotations.append(annotation)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hybridkp.converters.image_files import image_size
 from hybridkp.converters.landmark_row import LandmarkRow
+from hybridkp.datasets.image_size import image_size
 from hybridkp.errors import InputError
 
 LABELLED = 2

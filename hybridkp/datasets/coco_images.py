@@ -1,24 +1,18 @@
 """Whole images with their people from a COCO file."""
 
-import os.path as osp
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 
 import numpy as np
-from mmengine.dataset import BaseDataset
 from mmpose.registry import DATASETS
 
 from hybridkp.datasets.coco_json import is_labelled, read_annotations
-from hybridkp.datasets.coco_keypoints import PIPELINE_KEYS
-from hybridkp.datasets.skeleton import skeleton_metainfo
+from hybridkp.datasets.coco_set import CocoSet
 from hybridkp.errors import InputError
-
-AREA_OF_BOX = 0.53
-"""The area of a person over that of their box, where the file has none: the mean of COCO's, as in mmpose."""
+from hybridkp.ops.boxes import AREA_OF_BOX
 
 
 @DATASETS.register_module()
-class CocoImages(BaseDataset):
+class CocoImages(CocoSet):
     """One sample an image of a COCO keypoint file, with all of its people, for single-stage detectors.
 
     Unlike mmpose's ``CocoDataset`` it takes any skeleton, checks every record, keeps COCO's visibility flags, and has
@@ -52,22 +46,8 @@ class CocoImages(BaseDataset):
         test_mode: bool = False,
         pipeline: Sequence = (),
     ) -> None:
-        if set(data_prefix) != {'img'}:
-            raise ValueError(f'{type(self).__name__}: expected data_prefix=dict(img=...), got {dict(data_prefix)}')
         self.unlabelled, self.keep_empty = unlabelled, keep_empty
-        super().__init__(
-            ann_file=ann_file,
-            metainfo=skeleton_metainfo(skeleton),
-            data_root=data_root,
-            data_prefix=dict(data_prefix),
-            test_mode=test_mode,
-            pipeline=pipeline,
-        )
-
-    @classmethod
-    def _load_metainfo(cls, metainfo: dict) -> dict:
-        """Take the meta information as it is (the base class takes strings for names of files)."""
-        return metainfo
+        super().__init__(ann_file, skeleton, data_root, data_prefix, test_mode, pipeline)
 
     def load_data_list(self) -> list[dict]:
         """Read the annotations and put them together by image."""
@@ -96,10 +76,6 @@ class CocoImages(BaseDataset):
         """Run the transforms on a sample."""
         return self.pipeline(self.get_data_info(idx) | dict(dataset=self))
 
-    def get_data_info(self, idx: int) -> dict:
-        """Give one sample together with the meta information that transforms need."""
-        return super().get_data_info(idx) | deepcopy({key: self._metainfo[key] for key in PIPELINE_KEYS})
-
     def _sample(self, image: dict, annotations: list[dict], classes: Mapping[int, int]) -> dict | None:
         """Make the sample of an image, or None if nobody is in it and it is to be left out."""
         people = [person for person in annotations if self._counts(person)]
@@ -110,12 +86,7 @@ class CocoImages(BaseDataset):
         people, boxes = [person for person, there in zip(people, keep, strict=True) if there], boxes[keep]
         if not people and not self.keep_empty and not self.test_mode:
             return None
-        sample = dict(
-            img_id=image['id'],
-            img_path=osp.join(self.data_prefix['img'], image['file_name']),
-            ann_size=(image['height'], image['width']),
-            id=[person['id'] for person in people],
-        )
+        sample = self._located(image) | dict(id=[person['id'] for person in people])
         if self.test_mode:
             sample['raw_ann_info'] = annotations
         return sample | self._arrays(people, boxes, classes)

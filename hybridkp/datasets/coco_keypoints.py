@@ -2,32 +2,22 @@
 
 import os.path as osp
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 
 import numpy as np
-from mmengine.dataset import BaseDataset
 from mmpose.registry import DATASETS
 
 from hybridkp.datasets.coco_json import count_labelled, is_labelled, read_annotations, read_detections
+from hybridkp.datasets.coco_set import CocoSet
 from hybridkp.datasets.landmark_json import pixel_spacing
-from hybridkp.datasets.skeleton import skeleton_metainfo
 from hybridkp.errors import InputError
+from hybridkp.ops.boxes import AREA_OF_BOX
 
-PIPELINE_KEYS = (
-    'dataset_name',
-    'upper_body_ids',
-    'lower_body_ids',
-    'flip_pairs',
-    'dataset_keypoint_weights',
-    'flip_indices',
-    'skeleton_links',
-)
 PERSON = 1
 """The category of a detected person where the annotation file names no category."""
 
 
 @DATASETS.register_module()
-class CocoKeypoints(BaseDataset):
+class CocoKeypoints(CocoSet):
     """One sample per labelled person of a COCO keypoint file, for top-down estimators, for any skeleton.
 
     Crowds, people without labelled keypoints and boxes that are empty within the image are left out, as in
@@ -61,23 +51,9 @@ class CocoKeypoints(BaseDataset):
     ) -> None:
         if bbox_file and not test_mode:
             raise ValueError('CocoKeypoints: expected test_mode=True with a bbox_file, got test_mode=False')
-        if set(data_prefix) != {'img'}:
-            raise ValueError(f'CocoKeypoints: expected data_prefix=dict(img=...), got {dict(data_prefix)}')
         self.bbox_file = osp.join(data_root, bbox_file) if bbox_file else None
         self.bbox_score_thr = bbox_score_thr
-        super().__init__(
-            ann_file=ann_file,
-            metainfo=skeleton_metainfo(skeleton),
-            data_root=data_root,
-            data_prefix=dict(data_prefix),
-            test_mode=test_mode,
-            pipeline=pipeline,
-        )
-
-    @classmethod
-    def _load_metainfo(cls, metainfo: dict) -> dict:
-        """Take the meta information as it is (the base class takes strings for names of files)."""
-        return metainfo
+        super().__init__(ann_file, skeleton, data_root, data_prefix, test_mode, pipeline)
 
     def load_data_list(self) -> list[dict]:
         """Read the annotations, or the detections in their place."""
@@ -99,10 +75,6 @@ class CocoKeypoints(BaseDataset):
             )
             raise InputError(f'{self.bbox_file or self.ann_file}: expected {what}, got none')
         return samples
-
-    def get_data_info(self, idx: int) -> dict:
-        """Give one sample together with the meta information that transforms need."""
-        return super().get_data_info(idx) | deepcopy({key: self._metainfo[key] for key in PIPELINE_KEYS})
 
     def _annotated(self, coco: dict) -> list[dict]:
         by_image = {image['id']: [] for image in coco['images']}
@@ -133,7 +105,7 @@ class CocoKeypoints(BaseDataset):
         points = np.array(annotation['keypoints'], dtype=np.float32).reshape(1, -1, 3)
         if (bbox[0, 2:] <= bbox[0, :2]).any() or points[..., :2].max() <= 0:
             return None
-        area = annotation.get('area', max(0.53 * float(np.prod(bbox[0, 2:] - bbox[0, :2])), 1.0))
+        area = annotation.get('area', max(AREA_OF_BOX * float(np.prod(bbox[0, 2:] - bbox[0, :2])), 1.0))
         return (
             self._located(image)
             | _read_by_several(annotation)
@@ -170,13 +142,6 @@ class CocoKeypoints(BaseDataset):
             keypoints=np.zeros((1, num_keypoints, 2), dtype=np.float32),
             keypoints_visible=np.ones((1, num_keypoints), dtype=np.float32),
             id=i,
-        )
-
-    def _located(self, image: dict) -> dict:
-        return dict(
-            img_id=image['id'],
-            img_path=osp.join(self.data_prefix['img'], image['file_name']),
-            ann_size=(image['height'], image['width']),
         )
 
 

@@ -1,14 +1,34 @@
 """From the short form of a skeleton in a config to the meta information that mmpose works with."""
 
 import colorsys
+from pathlib import Path
 
 import numpy as np
+from mmengine.config import Config
 
+from hybridkp.errors import InputError
 from hybridkp.ops.measures import DIFFERENCE, KINDS, is_angle
 
 REQUIRED = ('name', 'keypoints', 'flip_pairs', 'links', 'sigmas')
 OPTIONAL = ('upper_body', 'measures')
 LEFT, RIGHT, CENTRE = (0, 255, 0), (255, 128, 0), (51, 153, 255)
+
+
+def read_skeleton(path: str) -> dict:
+    """Read the skeleton of a config and check it.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: it has no skeleton, or a wrong one.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'config {path} does not exist')
+    try:
+        skeleton = Config.fromfile(path)['skeleton'].to_dict()
+        skeleton_metainfo(skeleton)
+    except (KeyError, ValueError) as error:
+        raise InputError(f'config {path}: expected a skeleton: {error}') from error
+    return skeleton
 
 
 def skeleton_metainfo(skeleton: dict) -> dict:

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from hybridkp.datasets.image_size import image_size
 from hybridkp.errors import InputError
-
-AREA_OF_BOX = 0.53
-"""The area of a person over that of their box: the mean of COCO's; the layout has no areas."""
+from hybridkp.ops.boxes import AREA_OF_BOX
 
 
 def read_yolo(path: str, num_keypoints: int, classes: Sequence[str]) -> dict:
@@ -39,7 +37,7 @@ def read_yolo(path: str, num_keypoints: int, classes: Sequence[str]) -> dict:
     ids = _ids(names)
     images, annotations = [], []
     for image_id, (where, name) in zip(ids, names, strict=True):
-        width, height = _size(Path(path).parent / name, where)
+        width, height = image_size(Path(path).parent / name, where)
         images.append(dict(id=image_id, file_name=name, width=width, height=height))
         label_path = label_file(str(Path(path).parent / name), where)
         for row in read_labels(label_path, num_keypoints, len(classes)):
@@ -120,16 +118,6 @@ def _lines(path: str) -> list[str]:
         raise FileNotFoundError(f'{path}: there is no such file{advice}') from error
     except UnicodeDecodeError as error:
         raise InputError(f'{path}: expected text in UTF-8, got something else ({error.reason})') from error
-
-
-def _size(image: Path, where: str) -> tuple[int, int]:
-    try:
-        with Image.open(image) as file:
-            return file.size
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f'{where}: there is no image {image}') from error
-    except OSError as error:
-        raise InputError(f'{where}: expected an image, got {image}') from error
 
 
 def _ids(names: list[tuple[str, str]]) -> list[int]:

@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
-from hybridkp.datasets.coco_keypoints import PIPELINE_KEYS
+from hybridkp.datasets.coco_set import PIPELINE_KEYS
 from hybridkp.engine.launch import explain_errors
 from hybridkp.engine.trained_model import build_trained
 from hybridkp.errors import InputError

@@ -7,6 +7,9 @@ from torch import Tensor
 
 EPSILON = 1e-7
 
+AREA_OF_BOX = 0.53
+"""The area of a person over that of their box, where it is not known: the mean of COCO's, as in mmpose."""
+
 
 def to_corners(boxes: Tensor) -> Tensor:
     """Turn boxes (..., 4) of centre x, centre y, width and height into left, top, right and bottom."""

@@ -2,24 +2,13 @@ import cv2
 import numpy as np
 import pytest
 
-from hybridkp.converters.image_files import find_images, find_root, image_size, the_image
+from hybridkp.converters.image_files import find_images, find_root, the_image
 from hybridkp.errors import InputError
 
 
 def draw(path, width=40, height=30):
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), np.zeros((height, width), np.uint8))
-
-
-def test_size(tmp_path):
-    draw(tmp_path / 'a.png')
-    assert image_size(tmp_path / 'a.png', 'row 1') == (40, 30)
-    with pytest.raises(FileNotFoundError, match='row 1: there is no image .*b.png'):
-        image_size(tmp_path / 'b.png', 'row 1')
-    (tmp_path / 'c.png').write_text('hello')
-    for path in (tmp_path / 'c.png', tmp_path):
-        with pytest.raises(InputError, match=f'row 1: expected an image, got {path}'):
-            image_size(path, 'row 1')
 
 
 def test_root(tmp_path):

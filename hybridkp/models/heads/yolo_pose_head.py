@@ -13,13 +13,11 @@ from torch import Tensor, nn
 
 from hybridkp.models.heads.anchor_pose_layers import AnchorPoseLayers
 from hybridkp.ops.anchor_rows import AnchorRows, covariance_matrices, decode_map
-from hybridkp.ops.boxes import to_corners
+from hybridkp.ops.boxes import AREA_OF_BOX, to_corners
 from hybridkp.ops.covariance import mirror
 from hybridkp.ops.pose_targets import PoseTargets
 from hybridkp.ops.suppression import suppress
 
-AREA_OF_BOX = 0.53
-"""The area of a person over that of their box: the mean of COCO's, where a data set does not know the area."""
 CANDIDATES = 30_000
 """So many of an image's rows, those of the highest scores, are looked at by the suppression."""
 LABELS = ('class_labels', 'box_labels', 'keypoint_labels', 'keypoint_flags', 'instance_areas')
