@@ -26,7 +26,7 @@ def read_skeleton(path: str) -> dict:
     try:
         skeleton = Config.fromfile(path)['skeleton'].to_dict()
         skeleton_metainfo(skeleton)
-    except (KeyError, ValueError) as error:
+    except (AttributeError, KeyError, ValueError, SyntaxError) as error:
         raise InputError(f'config {path}: expected a skeleton: {error}') from error
     return skeleton
 

@@ -8,7 +8,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from hybridkp.deploy.input_normalisation import InputNormalisation
-from hybridkp.models.heads.yolo_pose_head import CANDIDATES
+from hybridkp.models.heads.yolo_pose_head import CANDIDATES, SETTINGS
 
 
 class ExportablePeople(nn.Module):
@@ -39,8 +39,7 @@ class ExportablePeople(nn.Module):
         self.normalise = InputNormalisation(model.data_preprocessor)
         self.model, self.head = model, model.head
         self.flip_indices = None if flip_indices is None else [int(index) for index in flip_indices]
-        defaults = dict(score_threshold=0.001, iou_threshold=0.65, max_people=300)
-        self.settings = {name: model.test_cfg.get(name, default) for name, default in defaults.items()}
+        self.settings = {name: model.test_cfg.get(name, default) for name, default in SETTINGS.items()}
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Map images (B, C, H, W), uint8, to what `names` says."""

@@ -6,7 +6,8 @@ import torch
 from mmengine.config import Config
 
 from hybridkp import stack
-from hybridkp.datasets.skeleton import CENTRE, LEFT, RIGHT, skeleton_metainfo
+from hybridkp.datasets.skeleton import CENTRE, LEFT, RIGHT, read_skeleton, skeleton_metainfo
+from hybridkp.errors import InputError
 from hybridkp.ops.measures import compose, landmarks
 
 SKELETONS = Path(__file__).parents[2] / 'configs' / '_base_' / 'skeletons'
@@ -155,3 +156,14 @@ def test_cephalometric_measures_are_where_the_literature_has_them():
 def test_missing_key_is_named():
     with pytest.raises(ValueError, match=r"missing \['sigmas'\]"):
         skeleton_metainfo({key: value for key, value in FACE.items() if key != 'sigmas'})
+
+
+def test_skeletons_of_configs(tmp_path):
+    assert read_skeleton(str(SKELETONS / 'coco17.py'))['name'] == 'coco17'
+    with pytest.raises(FileNotFoundError, match=r'no\.py does not exist'):
+        read_skeleton(str(tmp_path / 'no.py'))
+    for number, text in enumerate(('skeleton = 1', 'skeleton = dict(name="a")', 'skeleton = (', 'model = dict()')):
+        path = tmp_path / f'c{number}.py'
+        path.write_text(text)
+        with pytest.raises(InputError, match=rf'config .*c{number}\.py: expected a skeleton'):
+            read_skeleton(str(path))

@@ -18,6 +18,8 @@ from hybridkp.ops.covariance import mirror
 from hybridkp.ops.pose_targets import PoseTargets
 from hybridkp.ops.suppression import suppress
 
+SETTINGS = dict(score_threshold=0.001, iou_threshold=0.65, max_people=300)
+"""Of the suppression, where a `test_cfg` does not say it."""
 CANDIDATES = 30_000
 """So many of an image's rows, those of the highest scores, are looked at by the suppression."""
 LABELS = ('class_labels', 'box_labels', 'keypoint_labels', 'keypoint_flags', 'instance_areas')
@@ -172,14 +174,14 @@ class YoloPoseHead(BaseModule):
 
         Suppression is greedy and within a class.
         """
-        scores, labels = self.scored(rows, test_cfg.get('score_threshold', 0.001))
+        settings = SETTINGS | test_cfg
+        scores, labels = self.scored(rows, settings['score_threshold'])
         scores, order = scores.sort(dim=1, descending=True, stable=True)
         count = min(int((scores > 0).sum(dim=1).max()), CANDIDATES)
         scores, order = scores[:, :count], order[:, :count]
         rows, labels = rows.take_along_dim(order[..., None], dim=1), labels.take_along_dim(order, dim=1)
         boxes = to_corners(self._parts(rows).boxes)
-        limits = test_cfg.get('iou_threshold', 0.65), test_cfg.get('max_people', 300)
-        keep = suppress(boxes, labels, scores > 0, *limits)
+        keep = suppress(boxes, labels, scores > 0, settings['iou_threshold'], settings['max_people'])
         return [
             self._people(row[kept], score[kept], label[kept])
             for row, score, label, kept in zip(rows, scores, labels, keep, strict=True)
