@@ -24,7 +24,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='begin with the backbone of another training, of whatever model; all of its parameters have to fit',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision in bfloat16')
+    parser.add_argument('--amp', action='store_true', help='mixed precision in bfloat16, where the device has it')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the batch size')
     parser.add_argument('--progress', action='store_true', help='a progress bar on standard error instead of the log')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')

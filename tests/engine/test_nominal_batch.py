@@ -6,6 +6,7 @@ from mmengine.registry import DefaultScope
 from mmpose.registry import OPTIM_WRAPPERS
 from torch import nn
 
+from hybridkp.engine import mixed_precision
 from hybridkp.engine.nominal_batch import NominalBatch
 
 
@@ -59,7 +60,8 @@ def test_accumulation_may_change_on_the_way():
     assert found == [1, 2, 3, 3, 5, 5, 5, 5, 9]
 
 
-def test_computes_in_bfloat16_and_clips(mmpose_scope):
+def test_computes_in_bfloat16_and_clips(mmpose_scope, monkeypatch):
+    monkeypatch.setattr(mixed_precision, 'has_bfloat16', lambda device: True)
     model = nn.Linear(4, 1)
     with DefaultScope.overwrite_default_scope('mmpose'):
         settings = dict(type='NominalBatch', optimizer=torch.optim.SGD(model.parameters(), lr=1.0))
