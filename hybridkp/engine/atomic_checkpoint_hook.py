@@ -86,6 +86,18 @@ class AtomicCheckpointHook(CheckpointHook):
         super().after_val_epoch(runner, metrics)
         self._flush()
 
+    def after_train(self, runner: Runner) -> None:
+        """Save what a training that was stopped early ended with, which mmengine forgets."""
+        step = runner.epoch if self.by_epoch else runner.iter
+        if (
+            self.save_last
+            and runner.train_loop.stop_training
+            and Path(str(self.last_ckpt)).name != self.filename_tmpl.format(step)
+        ):
+            self._save_checkpoint_with_step(runner, step, meta=dict(epoch=runner.epoch, iter=runner.iter))
+            self._flush()
+        super().after_train(runner)
+
     def _flush(self) -> None:
         """Remove superseded files; before training there are none."""
         if isinstance(getattr(self, 'file_backend', None), _DeferredRemoval):

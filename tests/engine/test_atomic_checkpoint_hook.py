@@ -29,8 +29,10 @@ class Model(nn.Module):
 def train(tmp_path, mmpose_scope):
     """Train for as many epochs as there are scores; gives the runner."""
 
-    def run(scores, folder='work', done=0, **more):
-        hook = dict(type='AtomicCheckpointHook', interval=1, max_keep_ckpts=1, save_best='a/score', rule='greater')
+    def run(scores, folder='work', done=0, interval=1, **more):
+        hook = dict(
+            type='AtomicCheckpointHook', interval=interval, max_keep_ckpts=1, save_best='a/score', rule='greater'
+        )
         loader = dict(dataset=[0], sampler=dict(type='DefaultSampler'), batch_size=1)
         evaluator = Evaluator([])
         remaining = list(scores)
@@ -64,6 +66,14 @@ def names(folder):
 def test_last_and_best_are_kept(train, tmp_path):
     train([0.1, 0.5, 0.3])
     assert names(tmp_path / 'work') == ['best_a_score_epoch_2.pth', 'epoch_3.pth']
+
+
+def test_a_training_that_is_stopped_early_leaves_its_last_checkpoint(train, tmp_path):
+    stop = dict(type='mmengine.EarlyStoppingHook', monitor='a/score', rule='greater', patience=2)
+    train([0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8], interval=2, custom_hooks=[stop])
+    assert names(tmp_path / 'work') == ['best_a_score_epoch_1.pth', 'epoch_3.pth']
+    content = torch.load(tmp_path / 'work/epoch_3.pth', weights_only=False)
+    assert content['meta']['epoch'] == 3 and latest_checkpoint(tmp_path / 'work').endswith('epoch_3.pth')
 
 
 @pytest.mark.parametrize('failing, left', [
