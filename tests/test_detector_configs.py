@@ -98,7 +98,7 @@ def test_data_are_read(part, cfg):
         assert {'img_id', 'ori_shape', 'input_size', 'input_center', 'input_scale', 'flip_indices'} <= set(meta)
 
 
-def test_original_differs_from_ours_in_the_rule_alone():
+def test_original_differs_from_ours_in_the_rule_and_the_fit_alone():
     for path in PATHS:
         if path.stem.endswith('_original'):
             ours = Config.fromfile(path.with_name(path.name.replace('_original', ''))).to_dict()
@@ -106,4 +106,8 @@ def test_original_differs_from_ours_in_the_rule_alone():
             assert theirs['model']['head'].pop('rule') == 'original'
             assert theirs['model']['head']['loss']['gains'].pop('visibility') == 0.3  # that of classes
             ours['model']['head']['loss']['gains'].pop('visibility')
+            if 'w6' in path.stem:
+                assert theirs['fit'].pop('truncate')
+                for loader in ('val_dataloader', 'test_dataloader'):
+                    assert theirs[loader]['dataset']['pipeline'][1].pop('truncate')
             assert theirs == ours

@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 def apply_options(cfg: Config, args: argparse.Namespace) -> None:
     """Write the command line's wishes into the config."""
-    if args.amp:
+    if args.amp and cfg.optim_wrapper.get('type') != 'NominalBatch':  # which is one already
         cfg.optim_wrapper.type = 'MixedPrecision'
     if cfg.optim_wrapper.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available():
         raise InputError(

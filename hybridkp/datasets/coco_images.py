@@ -18,8 +18,9 @@ class CocoImages(CocoSet):
     Unlike mmpose's ``CocoDataset`` it takes any skeleton, checks every record, keeps COCO's visibility flags, and has
     images without people. Crowds are left out. A sample has ``bbox`` (N, 4) as left, top, right, bottom, cut at the
     image's border, ``bbox_score`` (N,), ``keypoints`` (N, K, 2), ``keypoints_visible`` (N, K) with 0, 1 or 2, ``area``
-    (N,) and ``category_id`` (N,), the index of the category among those of the file in the order of their ids; all in
-    px of the image. To be measured on, it has ``raw_ann_info``, all annotations of the image as they are in the file.
+    (N,) and ``category_id`` (N,), the index of the category among those of the file in the order of their ids, which
+    are ``category_ids`` of the meta information, as ``classes`` are their names; all in px of the image. To be measured
+    on, it has ``raw_ann_info``, all annotations of the image as they are in the file.
 
     Transforms of several images find the data set under ``dataset``. As mmpose's cannot do with nobody, an image to
     train on without people has one with an empty box, whom `PersonLabels` leaves out.
@@ -53,14 +54,10 @@ class CocoImages(CocoSet):
         """Read the annotations and put them together by image."""
         coco = self._read()
         self._metainfo['boxes'] = 'none: the network finds its own'
-        if coco.get('categories'):
-            self._metainfo['CLASSES'] = coco['categories']
         by_image = {image['id']: [] for image in coco['images']}
         for annotation in coco['annotations']:
             by_image[annotation['image_id']].append(annotation)
-        ids = {annotation['category_id'] for annotation in coco['annotations']}
-        ids |= {category['id'] for category in coco.get('categories') or []}
-        classes = {category: i for i, category in enumerate(sorted(ids))}
+        classes = self._number_classes(coco)
         samples = [self._sample(image, by_image[image['id']], classes) for image in coco['images']]
         samples = [sample for sample in samples if sample is not None]
         if not samples:
@@ -71,6 +68,17 @@ class CocoImages(CocoSet):
         """Read and check what the samples are made of: COCO annotations."""
         names = list(self._metainfo['keypoint_name2id'])
         return read_annotations(self.ann_file, len(names), names)
+
+    def _number_classes(self, coco: dict) -> dict[int, int]:
+        """Give the index of each category, and say in the meta information which they are."""
+        listed = coco.get('categories') or []
+        if listed:
+            self._metainfo['CLASSES'] = listed
+        names = {annotation['category_id']: str(annotation['category_id']) for annotation in coco['annotations']}
+        names |= {category['id']: str(category.get('name', category['id'])) for category in listed}
+        ids = sorted(names)
+        self._metainfo.update(category_ids=ids, classes=tuple(names[category] for category in ids))
+        return {category: i for i, category in enumerate(ids)}
 
     def prepare_data(self, idx: int) -> dict | None:
         """Run the transforms on a sample."""
@@ -92,17 +100,18 @@ class CocoImages(CocoSet):
         return sample | self._arrays(people, boxes, classes)
 
     def _counts(self, annotation: dict) -> bool:
-        if annotation.get('iscrowd', 0) or 'bbox' not in annotation or 'keypoints' not in annotation:
+        if annotation.get('iscrowd', 0) or 'bbox' not in annotation:
             return False
-        return self.unlabelled or is_labelled(annotation)
+        return self.unlabelled or ('keypoints' in annotation and is_labelled(annotation))
 
     def _arrays(self, people: list[dict], boxes: np.ndarray, classes: Mapping[int, int]) -> dict[str, np.ndarray]:
         """Make arrays of people's labels; of nobody's, to train on, those of one who is not there."""
         count = self._metainfo['num_keypoints']
         if not people and not self.test_mode:
-            nobody = dict(keypoints=[0] * 3 * count, area=0.0, category_id=min(classes, default=0))
+            nobody = dict(area=0.0, category_id=min(classes, default=0))
             people, boxes, classes = [nobody], np.zeros((1, 4), np.float32), {nobody['category_id']: 0}
-        triples = np.array([person['keypoints'] for person in people], np.float32).reshape(-1, count, 3)
+        unlabelled = [0] * 3 * count
+        triples = np.array([person.get('keypoints', unlabelled) for person in people], np.float32).reshape(-1, count, 3)
         sides = boxes[:, 2:] - boxes[:, :2]
         areas = [person.get('area', AREA_OF_BOX * side.prod()) for person, side in zip(people, sides, strict=True)]
         return dict(

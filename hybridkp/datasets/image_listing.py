@@ -87,8 +87,8 @@ def _entries(root: str, folder: str) -> tuple[list[str], list[str]]:
             name = f'{folder}/{entry.name}' if folder else entry.name
             if entry.name.startswith('.'):
                 continue
-            if entry.name.lower().endswith(SUFFIXES):
-                files.append(name)
-            elif entry.is_dir():
+            if entry.is_dir():
                 folders.append(name)
+            elif entry.name.lower().endswith(SUFFIXES):
+                files.append(name)
     return sorted(files), sorted(folders)

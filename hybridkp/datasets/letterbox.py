@@ -1,5 +1,6 @@
 """Fitting whole images into an input of a given size without changing their aspect."""
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -24,6 +25,7 @@ class Letterbox(BaseTransform):
         enlarge: whether images that are smaller than the input are enlarged.
         smooth: whether images are averaged over areas where they are made smaller, as the original does when it
             measures; else they are always interpolated, as it does when it detects.
+        truncate: whether the resized sides are cut to whole pixels, as the original does when it measures, not rounded.
         multiple: if given, borders are only as wide as to reach a multiple of this, so that inputs differ in size.
 
     Raises:
@@ -31,19 +33,24 @@ class Letterbox(BaseTransform):
     """
 
     def __init__(
-        self, input_size: tuple[int, int], enlarge: bool = True, smooth: bool = False, multiple: int | None = None
+        self,
+        input_size: tuple[int, int],
+        enlarge: bool = True,
+        smooth: bool = False,
+        truncate: bool = False,
+        multiple: int | None = None,
     ) -> None:
         if min(*input_size, 1 if multiple is None else multiple) < 1:
             raise ValueError(
                 f'Letterbox: expected positive sizes and a positive multiple, got {input_size}, {multiple}'
             )
         self.input_size, self.enlarge = tuple(input_size), enlarge
-        self.smooth, self.multiple = smooth, multiple
+        self.smooth, self.truncate, self.multiple = smooth, truncate, multiple
 
     def transform(self, results: dict) -> dict:
         """Change a sample's image."""
         height, width = results['img'].shape[:2]
-        box = fit((width, height), self.input_size, self.enlarge, self.multiple)
+        box = fit((width, height), self.input_size, self.enlarge, self.truncate, self.multiple)
         image = results['img']
         if box.resized != (width, height):
             shrinks = self.smooth and box.resized[0] < width
@@ -62,7 +69,7 @@ class Letterbox(BaseTransform):
     def __repr__(self) -> str:
         return (
             f'Letterbox(input_size={self.input_size}, enlarge={self.enlarge}, smooth={self.smooth}, '
-            f'multiple={self.multiple})'
+            f'truncate={self.truncate}, multiple={self.multiple})'
         )
 
 
@@ -75,11 +82,18 @@ class _Fit(NamedTuple):
     top: int
 
 
-def fit(image: tuple[int, int], size: tuple[int, int], enlarge: bool = True, multiple: int | None = None) -> _Fit:
+def fit(
+    image: tuple[int, int],
+    size: tuple[int, int],
+    enlarge: bool = True,
+    truncate: bool = False,
+    multiple: int | None = None,
+) -> _Fit:
     """Fit an image into an input, both (width, height) in px; half a pixel of border goes to the right and below."""
     ratio = min(inner / outer for inner, outer in zip(size, image, strict=True))
     ratio = ratio if enlarge else min(ratio, 1.0)
-    resized = tuple(max(1, round(side * ratio)) for side in image)
+    whole = math.trunc if truncate else round
+    resized = tuple(max(1, whole(side * ratio)) for side in image)
     borders = [outer - inner for outer, inner in zip(size, resized, strict=True)]
     if multiple is not None:
         borders = [border % multiple for border in borders]

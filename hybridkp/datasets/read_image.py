@@ -69,16 +69,21 @@ def read_image(path: str, record: str = '', color_type: str = 'color') -> np.nda
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: the file is no image that OpenCV knows, or it is a JPEG or PNG that ends too early.
+        InputError: the file cannot be read, is no image that OpenCV knows, or it is a JPEG or PNG that ends too early.
     """
     try:
         with open(path, 'rb') as file:
             data = file.read()
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{path}{record}: there is no such image file') from error
+    except OSError as error:
+        raise InputError(f'{path}{record}: expected an image, got what cannot be read: {error.strerror}') from error
     if not _is_complete(data):
         raise InputError(f'{path}{record}: expected a complete image, got a file that ends too early')
-    image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), COLOR_TYPES[color_type]) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), COLOR_TYPES[color_type]) if data else None
+    except cv2.error as error:  # as of images with more pixels than OpenCV allows
+        raise InputError(f'{path}{record}: expected an image, got a file that OpenCV refuses: {error.err}') from error
     if image is None:
         raise InputError(f'{path}{record}: expected an image, got a file that OpenCV cannot decode')
     return image

@@ -17,7 +17,8 @@ class ClassCountHook(Hook):
     """Refuse data with more or fewer classes than the model's head, or than a metric needs, before time is spent.
 
     Else torch says that some target is out of bounds, or nothing, and mmpretrain that a top-5 accuracy needs five
-    classes, after the first epoch. Data sets without ``classes`` in their metainfo pass.
+    classes, after the first epoch. Annotation files that number their categories differently are refused, too. Data
+    sets without ``classes`` in their metainfo pass.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -25,6 +26,7 @@ class ClassCountHook(Hook):
         _check(runner, runner.train_dataloader.dataset)
         if runner.val_loop is not None:
             _check(runner, runner.val_dataloader.dataset, runner.val_evaluator)
+            _check_numbers(runner)
 
     def before_test(self, runner: Runner) -> None:
         """Check what is tested on."""
@@ -41,9 +43,20 @@ def _check(runner: Runner, dataset: Dataset, evaluator: Evaluator | None = None)
             f'config {runner.cfg.filename}: model.head.num_classes is {count}, but the data have {len(classes)} '
             f'classes ({named}); say --cfg-options model.head.num_classes={len(classes)}'
         )
-    largest = max(max(getattr(metric, 'topk', (1,))) for metric in evaluator.metrics) if evaluator else 1
+    if evaluator is None:
+        return
+    largest = max(max(getattr(metric, 'topk', (1,))) for metric in evaluator.metrics)
     if largest > count:
         raise InputError(
             f'config {runner.cfg.filename}: expected accuracies among at most the {count} classes, got top-{largest}; '
             'say --cfg-options val_evaluator.topk=1 test_evaluator.topk=1'
         )
+
+
+def _check_numbers(runner: Runner) -> None:
+    """Compare the categories' numbers of what is trained and validated on: the n-th of both is the n-th class."""
+    datasets = runner.train_dataloader.dataset, runner.val_dataloader.dataset
+    train, val = (dataset.metainfo.get('category_ids') for dataset in datasets)
+    if train is not None and val is not None and train != val:
+        files = [getattr(dataset, 'ann_file', 'the data') for dataset in datasets]
+        raise InputError(f'{files[1]}: expected the categories {train} of {files[0]}, got {val}')

@@ -72,7 +72,7 @@ class CocoAveragePrecision(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep a batch's keypoints, scores and boxes."""
         for sample in data_samples:
-            self.results.append(prediction(sample))
+            self.results.append(prediction(sample, (self.dataset_meta or {}).get('category_ids')))
             if self.ann_file is None:
                 self.results[-1].annotations = _annotations(sample)
 

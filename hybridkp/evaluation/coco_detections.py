@@ -43,11 +43,15 @@ class CocoDetections(NamedTuple):
         return self.boxes[:, 2].astype(float) * self.boxes[:, 3].astype(float)
 
 
-def prediction(sample: dict) -> SimpleNamespace:
+def prediction(sample: dict, category_ids: Sequence[int] | None = None) -> SimpleNamespace:
     """Take from a sample what an evaluation needs: small arrays of its N instances.
 
     Boxes that are not there are those of the keypoints; so is the area for the suppression where the sample's ground
     truth has no ``bbox_scales`` of the same number. Box scores that are not there are those of the ground truth, or 1.
+
+    Args:
+        sample: as an estimator gives it, as a dict.
+        category_ids: see `categories`.
     """
     pred, gt = sample['pred_instances'], sample.get('gt_instances', {})
     points = np.asarray(pred['keypoints'])
@@ -62,13 +66,31 @@ def prediction(sample: dict) -> SimpleNamespace:
     return SimpleNamespace(
         image=_plain(sample['img_id']),
         id=_plain(sample['id']),
-        category=_plain(sample.get('category_id', 1)),
+        categories=categories(sample, category_ids),
         keypoints=points,
         keypoint_scores=np.asarray(pred['keypoint_scores']),
         bboxes=np.asarray(boxes),
         bbox_scores=np.asarray(scores),
         sides=np.asarray(sides),
     )
+
+
+def categories(sample: dict, category_ids: Sequence[int] | None) -> np.ndarray:
+    """Return the categories (N,) of a sample's N instances, as annotations number them.
+
+    They are those of the classes that a detector found, ``pred_instances.labels``, or else the sample's, or 1.
+
+    Args:
+        sample: as an estimator gives it, as a dict.
+        category_ids: the categories' numbers by class, ``category_ids`` of the data set's meta information; by default
+            classes are numbered from 1.
+    """
+    pred = sample['pred_instances']
+    labels = pred.get('labels', None)
+    if labels is None:
+        return np.full(len(pred['keypoints']), int(sample.get('category_id', 1)))
+    labels = np.asarray(labels, dtype=np.int64)
+    return labels + 1 if category_ids is None else np.asarray(category_ids, dtype=np.int64)[labels]
 
 
 def collect(predictions: Sequence[SimpleNamespace], truth: CocoTruth, score_mode: str, source: str) -> CocoDetections:
@@ -101,7 +123,7 @@ def collect(predictions: Sequence[SimpleNamespace], truth: CocoTruth, score_mode
     boxes, kind = arrays['bboxes'], np.result_type(arrays['keypoints'], arrays['keypoint_scores'])
     return CocoDetections(
         images=np.repeat([places[one.image] for one in found], counts),
-        categories=np.repeat([columns.get(one.category, -1) for one in found], counts),
+        categories=np.array([columns.get(category, -1) for one in found for category in one.categories.tolist()]),
         keypoints=arrays['keypoints'].astype(kind),
         keypoint_scores=arrays['keypoint_scores'].astype(kind),
         scores=joint_scores(arrays['keypoint_scores'], arrays['bbox_scores'], score_mode),

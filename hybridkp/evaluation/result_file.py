@@ -9,7 +9,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_file_backend
 from mmpose.registry import METRICS
 
-from hybridkp.evaluation.coco_detections import SCORE_MODES, joint_scores
+from hybridkp.evaluation.coco_detections import SCORE_MODES, categories, joint_scores
 
 _UP, _DOWN = (decimal.Context(prec=6, rounding=rule) for rule in (decimal.ROUND_UP, decimal.ROUND_DOWN))
 
@@ -47,13 +47,14 @@ class ResultFile(BaseMetric):
             pred = sample['pred_instances']
             totals = joint_scores(np.asarray(pred['keypoint_scores']), np.asarray(pred['bbox_scores']), self.score_mode)
             areas, entries = _crop_areas(sample, len(totals)), []
+            numbers = categories(sample, (self.dataset_meta or {}).get('category_ids'))
             for i, (points, scores) in enumerate(zip(pred['keypoints'], pred['keypoint_scores'], strict=True)):
                 covariances = pred['keypoint_covariances'][i]
                 corners = np.asarray(pred['bboxes'][i], dtype=float)
                 entries.append(
                     {
                         'image_id': int(sample['img_id']),
-                        'category_id': int(sample.get('category_id', 1)),
+                        'category_id': int(numbers[i]),
                         'keypoints': _rounded(np.concatenate((points, scores[:, None]), axis=1).ravel()),
                         'score': float(totals[i]),
                         'bbox': _rounded(np.concatenate((corners[:2], corners[2:] - corners[:2]))),

@@ -99,8 +99,8 @@ class MediaSource:
             while (image := capture.read()[1]) is not None:
                 yield MediaFrame(name, number, image, rate if np.isfinite(rate) and rate > 0 else None)
                 number += 1
-            if number < _WHOLE * capture.get(cv2.CAP_PROP_FRAME_COUNT):
-                announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            announced = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 1)
+            if number < _WHOLE * announced:
                 raise InputError(f'{name}: expected {announced} frames, got a video that ends after {number}')
         except InputError as error:
             if skipped is None:

@@ -37,7 +37,7 @@ class PictureOutput:
         wrong: labels that could not be drawn, a sentence each.
 
     Raises:
-        InputError: if an image would be overwritten.
+        InputError: if pictures would lie among the images, where one may overwrite another image.
     """
 
     def __init__(
@@ -112,9 +112,10 @@ def _output_paths(source: MediaSource, folder: str) -> dict[str, Path]:
     counts = Counter(bare.values())
     whole = {path: os.path.relpath(place, root) + ends[path] for path, place in places.items()}
     found = {path: Path(folder) / (bare if counts[bare[path]] == 1 else whole)[path] for path in places}
-    for path in found.values():
-        if os.path.abspath(path) in places.values():
-            raise InputError(f'{folder}: expected another folder for the pictures, in which {path} is not overwritten')
+    folders = {os.path.realpath(os.path.dirname(place)) for place in places.values()}
+    for path, picture in found.items():
+        if os.path.realpath(picture.parent) in folders:
+            raise InputError(f'{folder}: expected a folder without images of yours, got that of {path}')
     return found
 
 

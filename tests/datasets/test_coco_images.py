@@ -90,12 +90,20 @@ def test_who_counts(write):
     settings = write([person(), hidden, empty, outside, dict(image_id=0, category_id=1)])
     assert CocoImages(**settings).get_data_info(0)['id'] == [0, 1]
     assert CocoImages(**settings, unlabelled=False).get_data_info(0)['id'] == [0]
+    boxed = {key: value for key, value in person().items() if key != 'keypoints'}
+    settings = write([person(), boxed])
+    sample = CocoImages(**settings).get_data_info(0)
+    assert sample['id'] == [0, 1] and sample['keypoints_visible'].tolist() == [[2, 1], [0, 0]]
+    assert CocoImages(**settings, unlabelled=False).get_data_info(0)['id'] == [0]
 
 
 def test_classes_are_in_the_order_of_their_ids(write):
     categories = [dict(id=7, name='dog'), dict(id=3, name='cat')]
     dataset = CocoImages(**write([person(category=7), person(category=3)], categories=categories))
     assert dataset.get_data_info(0)['category_id'].tolist() == [1, 0]
+    assert dataset.metainfo['category_ids'] == [3, 7] and dataset.metainfo['classes'] == ('cat', 'dog')
+    unnamed = CocoImages(**write([person(category=7), person(category=0)]))
+    assert unnamed.metainfo['category_ids'] == [0, 7] and unnamed.metainfo['classes'] == ('0', '7')
 
 
 def test_nobody_survives_the_whole_training_pipeline():

@@ -34,6 +34,10 @@ def test_folders_within_folders_and_odd_names(tmp_path):
     assert 'linked/e.jpg' in list(ImageListing(str(tmp_path)))
 
 
+def test_a_folder_that_is_named_like_an_image(tmp_path):
+    assert list(ImageListing(touch(tmp_path, 'a.jpg', 'b.jpg/c.jpg'))) == ['a.jpg', 'b.jpg/c.jpg']
+
+
 def test_a_name_costs_its_bytes(tmp_path):
     names = [f'n{i % 7:08d}/n{i % 7:08d}_{i}.JPEG' for i in range(2000)]
     listing = ImageListing(touch(tmp_path, *names))

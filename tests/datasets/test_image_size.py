@@ -1,9 +1,20 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from hybridkp.datasets.image_size import image_size
+from hybridkp.datasets.read_image import read_image
 from hybridkp.errors import InputError
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_size_is_that_of_the_image_as_it_is_read(orientation, tmp_path):
+    image = Image.new('RGB', (40, 30))
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = orientation
+    image.save(tmp_path / 'a.jpg', exif=exif)
+    assert image_size(tmp_path / 'a.jpg', 'row 1') == read_image(str(tmp_path / 'a.jpg')).shape[1::-1]
 
 
 def test_size(tmp_path):

@@ -19,10 +19,17 @@ def boxed(image, **options):
 @pytest.mark.parametrize('case', FACTS['cases'], ids=lambda case: f'{case["height"]}x{case["width"]}_{case["auto"]}')
 def test_published_geometry(case):
     size, image = (case['new_shape'],) * 2, (case['width'], case['height'])
-    box = fit(image, size, case['scaleup'], case['stride'] if case['auto'] else None)
+    box = fit(image, size, case['scaleup'], multiple=case['stride'] if case['auto'] else None)
     assert box.size == (case['out_width'], case['out_height'])
     assert [box.top, box.top + box.resized[1]] == case['image_rows']
     assert [box.left, box.left + box.resized[0]] == case['image_columns']
+
+
+def test_sides_that_are_cut_to_whole_pixels():
+    for image, cut in {(640, 427): (960, 640), (500, 333): (960, 639), (333, 500): (639, 960)}.items():
+        assert fit(image, (960, 960), truncate=True).resized == cut  # 333 * 1.92 is 639.36, 427 * 1.5 is 640.5
+    assert fit((640, 429), (960, 960)).resized == (960, 644)  # 643.5, to even
+    assert boxed(np.zeros((429, 640, 3), np.uint8), input_size=(960, 960), truncate=True)['img'].shape == (960, 960, 3)
 
 
 def test_published_picture():
@@ -68,4 +75,7 @@ def test_sizes_are_positive(options):
 
 
 def test_says_what_it_is():
-    assert repr(Letterbox((64, 32))) == 'Letterbox(input_size=(64, 32), enlarge=True, smooth=False, multiple=None)'
+    assert (
+        repr(Letterbox((64, 32)))
+        == 'Letterbox(input_size=(64, 32), enlarge=True, smooth=False, truncate=False, multiple=None)'
+    )

@@ -1,4 +1,5 @@
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -108,3 +109,14 @@ def test_another_size_than_annotated():
     message = r'img01.png \(annotation 3\): expected the annotated image size 400 x 406 .* got 396 x 406'
     with pytest.raises(InputError, match=message):
         ReadImage()(dict(img_path=str(PNG), id=3, ann_size=(406, 400)))
+
+
+def test_what_cannot_be_read_or_is_too_large(tmp_path):
+    with pytest.raises(InputError, match=f'^{tmp_path}: expected an image, got what cannot be read: Is a directory$'):
+        read_image(str(tmp_path))
+    head = struct.pack('>II5B', 70000, 70000, 8, 2, 0, 0, 0)
+    parts = [(b'IHDR', head), (b'IDAT', b''), (b'IEND', b'')]
+    chunks = [struct.pack('>I', len(d)) + kind + d + struct.pack('>I', zlib.crc32(kind + d)) for kind, d in parts]
+    (tmp_path / 'a.png').write_bytes(b'\x89PNG\r\n\x1a\n' + b''.join(chunks))
+    with pytest.raises(InputError, match='a.png: expected an image, got a file that OpenCV refuses'):
+        read_image(str(tmp_path / 'a.png'))

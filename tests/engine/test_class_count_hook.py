@@ -59,3 +59,10 @@ def test_too_few_classes_for_a_metric():
         ClassCountHook().before_train(runner(3, classes(3), topk=5))
     with pytest.raises(InputError, match='got top-5'):
         ClassCountHook().before_test(runner(3, classes(3), topk=5))
+
+
+def test_other_numbers_of_categories_are_refused():
+    train, val = (dict(classes=('cat', 'dog'), category_ids=ids) for ids in ([1, 2], [1, 3]))
+    with pytest.raises(InputError, match=r'^the data: expected the categories \[1, 2\] of the data, got \[1, 3\]$'):
+        ClassCountHook().before_train(runner(2, train, val))
+    ClassCountHook().before_train(runner(2, train, train))

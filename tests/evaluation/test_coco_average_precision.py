@@ -93,6 +93,22 @@ def test_several_people_in_a_sample(evaluate, perturbed):
     assert evaluate(together + together[:3]) == expected
 
 
+@pytest.mark.parametrize('ids', [[0], [2], [4, 9]])
+def test_categories_of_any_number(evaluate, coco_eval, bundled, perturbed, ids, tmp_path):
+    """A detector says classes, which are the file's categories in the order of their numbers."""
+    expected, records = evaluate(perturbed), json.loads(coco_eval.ann_file.read_text())
+    records['categories'] = [dict(id=number) for number in ids]
+    for annotation in records['annotations']:
+        annotation['category_id'] = ids[-1]
+    (tmp_path / 'a.json').write_text(json.dumps(records))
+    for one in perturbed:
+        one['category_id'] = 1
+        one['pred_instances']['labels'] = np.array([len(ids) - 1])
+    metric = coco_eval.build(tmp_path / 'a.json', bundled.metainfo['sigmas'])
+    metric.dataset_meta = dict(metric.dataset_meta, category_ids=ids)
+    assert coco_eval.measure(metric, perturbed) == expected
+
+
 def test_boxes_and_scores_that_are_not_there(evaluate, perturbed):
     for one in perturbed:
         del one['pred_instances']['bboxes'], one['pred_instances']['bbox_scores'], one['gt_instances']['bbox_scales']

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from hybridkp.evaluation.coco_detections import CocoDetections, best, collect, prediction, suppress
+from hybridkp.evaluation.coco_detections import (
+    CocoDetections,
+    best,
+    categories,
+    collect,
+    prediction,
+    suppress,
+)
 from hybridkp.evaluation.coco_truth import arrange
 
 TRUTH = arrange(dict(images=[dict(id=9), dict(id=4)], annotations=[], categories=[dict(id=1), dict(id=2)]), 'here')
@@ -42,10 +49,19 @@ def test_what_is_not_there_is_taken_from_elsewhere():
     sample = dict(id=0, img_id=4, pred_instances=dict(keypoints=points, keypoint_scores=np.ones((1, 2))))
     one = prediction(sample | dict(gt_instances=gt))
     assert one.bboxes.tolist() == [[1, 2, 4, 8]] and one.sides.tolist() == [[3, 6]]
-    assert one.bbox_scores.tolist() == [0.25] and one.category == 1
+    assert one.bbox_scores.tolist() == [0.25] and one.categories.tolist() == [1]
     several = prediction(sample | dict(gt_instances=dict(bbox_scores=np.ones(3) / 2, bbox_scales=np.ones((3, 2)))))
     assert several.bbox_scores.tolist() == [1] and several.sides.tolist() == [[3, 6]]
     assert prediction(sample | dict(id=[3, 4], img_id=np.array(7))).id == (3, 4)
+
+
+def test_categories_are_those_of_the_classes_that_were_found():
+    sample = dict(category_id=np.array(5), pred_instances=dict(keypoints=np.zeros((3, 2, 2))))
+    assert categories(sample, [0, 7]).tolist() == [5, 5, 5]
+    sample['pred_instances']['labels'] = np.array([1, 0, 1])
+    assert categories(sample, [0, 7]).tolist() == [7, 0, 7] and categories(sample, None).tolist() == [2, 1, 2]
+    nobody = dict(pred_instances=dict(keypoints=np.zeros((0, 2, 2)), labels=np.zeros(0)))
+    assert categories(nobody, [0, 7]).shape == (0,)
 
 
 def test_alike_ones_are_suppressed(coco_eval):

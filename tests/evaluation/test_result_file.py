@@ -153,6 +153,24 @@ def test_several_people_in_one_sample(tmp_path):
     entries = json.loads((tmp_path / 'a.json').read_text())
     assert [entry['keypoints'] for entry in entries] == [[0, 1, 0.5], [2, 3, 0.6]]
     assert [entry['keypoint_covariances'] for entry in entries] == [[[1, 0, 1]], [[2, 0, 2]]]
+    assert [entry['category_id'] for entry in entries] == [1, 1]
+
+
+def test_classes_are_the_categories_of_the_data(tmp_path):
+    pred = dict(
+        keypoints=np.zeros((2, 1, 2)),
+        keypoint_scores=np.ones((2, 1)),
+        keypoint_covariances=np.tile(np.eye(2), (2, 1, 1, 1)),
+        bboxes=np.ones((2, 4)),
+        bbox_scores=np.ones(2),
+        labels=np.array([1, 0]),
+    )
+    metric = ResultFile(str(tmp_path / 'a.json'))
+    for meta, expected in ((dict(category_ids=[0, 7]), [7, 0]), (None, [2, 1])):
+        metric.dataset_meta, metric.results = meta, []
+        metric.process({}, [dict(img_id=7, pred_instances=pred)])
+        metric.evaluate(1)
+        assert [entry['category_id'] for entry in json.loads((tmp_path / 'a.json').read_text())] == expected
 
 
 def test_protocol_is_in_the_first_entry(people, tmp_path):

@@ -93,6 +93,15 @@ def test_a_video_that_ends_too_early(media, monkeypatch):
     assert skipped == [f'{media}/v.avi: expected 9 frames, got a video that ends after 2']
 
 
+def test_a_video_without_frames(media, monkeypatch):
+    monkeypatch.setattr(cv2, 'VideoCapture', Capture)
+    monkeypatch.setattr(Capture, 'announced', 0)
+    monkeypatch.setattr(Capture, 'read', lambda self: (False, None))
+    skipped = []
+    assert list(MediaSource(f'{media}/v.avi').frames(skipped)) == []
+    assert skipped == [f'{media}/v.avi: expected 1 frames, got a video that ends after 0']
+
+
 @pytest.mark.parametrize(
     'name, message',
     [

@@ -61,8 +61,8 @@ def test_places(names, expected, draw):
 
 
 def test_images_are_not_overwritten(draw):
-    with pytest.raises(InputError, match='expected another folder .*a.jpg is not overwritten'):
-        draw(['x/a.jpg', 'x/b.png'], out='x')
+    with pytest.raises(InputError, match='x: expected a folder without images of yours, got that of .*a.png'):
+        draw(['x/a.png', 'x/b.png'], out='x')
 
 
 def test_labels_beside(draw, tmp_path):

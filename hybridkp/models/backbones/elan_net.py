@@ -7,6 +7,7 @@ from mmpose.registry import MODELS
 from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle
 
+from hybridkp.errors import InputError
 from hybridkp.models.backbones.aggregation_block import AggregationBlock
 from hybridkp.models.backbones.conv_unit import ConvUnit
 
@@ -54,12 +55,15 @@ class ElanNet(BaseModule):
         """Map images (B, C, H, W) to maps (B, C_i, H / s, W / s), at strides 8, 16, ... where one stage is skipped.
 
         Raises:
-            ValueError: if a side is no multiple of the coarsest stride: cells of the coarser maps would not cover whole
+            InputError: if a side is no multiple of the coarsest stride: cells of the coarser maps would not cover whole
                 cells of the finer ones.
         """
         if any(side % self.stride for side in x.shape[-2:]):
             size = 'x'.join(str(side) for side in x.shape[-2:])
-            raise ValueError(f'ElanNet takes images whose sides are multiples of {self.stride} px, not {size}')
+            raise InputError(
+                f'ElanNet takes images whose sides are multiples of {self.stride} px, not {size}: '
+                "choose the data set's input_size so"
+            )
         x = self.stem(to_depth(x))
         maps = []
         for stage in self.stages:
