@@ -29,12 +29,11 @@ from hybridkp.evaluation.sample_errors import error_vectors
 from hybridkp.ops.calibration import (
     KINDS,
     Calibration,
-    conformal_factor,
     constant_covariance,
     fit,
     mahalanobis2,
 )
-from hybridkp.ops.cross_validation import choose, cross_validate, fold_numbers
+from hybridkp.ops.cross_validation import choose, cross_validate, fold_factor, fold_numbers, left_out_factors
 
 FOLDS = 5
 LEVELS = (0.5, 0.68, 0.9, 0.95)
@@ -63,6 +62,12 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         'labels, however the errors are distributed; other levels then follow as they may',
     )
     parser.add_argument(
+        '--worst-fold',
+        action='store_true',
+        help='with --conformal and several checkpoints: take the factor of the fold that needs the largest one. Where '
+        'folds are blocks of consecutive images, new images may differ from them as they differ from each other',
+    )
+    parser.add_argument(
         '--trim',
         action='store_true',
         help='fit without the least likely errors: where some are gross, the ellipses then fit the others',
@@ -76,10 +81,13 @@ def check_arguments(args: argparse.Namespace) -> dict[str, Path]:
     """Give the paths of the copies, by those of the checkpoints that they are made of.
 
     Raises:
-        InputError: if there is no such level, no place for a copy, or if one would replace its checkpoint.
+        InputError: if there is no such level, no fold to choose, no place for a copy, or if one would replace its
+            checkpoint.
     """
     if args.conformal is not None and not 0 < args.conformal < 1:
         raise InputError(f'--conformal: expected a level between 0 and 1, got {args.conformal:g}')
+    if args.worst_fold and (args.conformal is None or len(args.checkpoint) == 1):
+        raise InputError('--worst-fold: expected --conformal and the checkpoints of several folds')
     sources = args.into or args.checkpoint
     if args.out and len(sources) > 1:
         raise InputError(f'--out: expected none, as there are {len(sources)} checkpoints, got {args.out}')
@@ -123,15 +131,6 @@ def measure(sample: PoseDataSample) -> tuple[Tensor, Tensor, Tensor]:
     return torch.from_numpy(errors / scale), torch.from_numpy(covariances), torch.from_numpy(labelled.astype(float))
 
 
-def conformal_factors(distances: Tensor, known: Tensor, folds: Tensor, level: float) -> Tensor:
-    """Give each sample (N,) the conformal factor of the squared distances (N, K) in the other folds."""
-    factors = distances.new_ones(len(distances))
-    for fold in folds.unique():
-        others = folds != fold
-        factors[folds == fold] = conformal_factor(distances[others][known[others]], level)
-    return factors
-
-
 def join(found: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Join what `collect` finds; gives errors, covariances, weights, and the folds (N,) to cross-validate with.
 
@@ -154,8 +153,9 @@ def calibrate(data: tuple[Tensor, Tensor, Tensor, Tensor], args: argparse.Namesp
     before = mahalanobis2(errors, covariances)
     after = mahalanobis2(errors, cross_validate(*data, kind, folds, trim=args.trim))
     if args.conformal is not None:
-        factor = conformal_factor(after[known], args.conformal)
-        after = after / conformal_factors(after, known, folds, args.conformal)[:, None]
+        rule = (known, folds, args.conformal, args.worst_fold)
+        factor = fold_factor(after, *rule)
+        after = after / left_out_factors(after, *rule)[:, None]
         calibration = calibration._replace(conformal=torch.tensor(factor))
         print(f'\nconformal factor of the level {args.conformal:g}: {factor:.4f}')
     print(f'\n{"labels in the ellipse of":<25}' + ''.join(f'{100 * level:>7g} %' for level in LEVELS))
@@ -243,7 +243,8 @@ def main(argv: list[str] | None = None) -> None:
     errors, _, weights, _ = data
     constant = constant_covariance(errors, weights).flatten(-2)[:, [0, 1, 3]].tolist()
     count, labels = sum(len(part[3].unique()) for part in found), int((weights > 0).sum())
-    about = dict(kind=kind, images=count, landmarks=labels, ann_file=path, constant=constant, conformal=args.conformal)
+    about = dict(kind=kind, images=count, landmarks=labels, ann_file=path, constant=constant)
+    about |= dict(conformal=args.conformal, worst_fold=args.worst_fold)
     print()
     for source, copy in copies.items():
         save(contents[source], calibration, about, copy)

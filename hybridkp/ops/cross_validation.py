@@ -4,7 +4,15 @@ import math
 
 from torch import Tensor
 
-from hybridkp.ops.calibration import KINDS, PRIOR, calibrate, constant_covariance, fit, mahalanobis2
+from hybridkp.ops.calibration import (
+    KINDS,
+    PRIOR,
+    calibrate,
+    conformal_factor,
+    constant_covariance,
+    fit,
+    mahalanobis2,
+)
 from hybridkp.ops.covariance import determinant
 
 
@@ -74,3 +82,32 @@ def choose(
         losses = (mahalanobis2(errors[known].double(), mapped) + determinant(mapped).log()) / 2 + math.log(2 * math.pi)
         table[kind] = float((weights[known] * losses).sum() / weights.sum())
     return min(('identity', *KINDS), key=table.get), table
+
+
+def fold_factor(distances: Tensor, known: Tensor, folds: Tensor, level: float, worst: bool = False) -> float:
+    """Return the conformal factor of all labels, or the largest of those of the folds, see `conformal_factor`.
+
+    Where labellers' habits drift, labels are not exchangeable, but blocks of consecutive images may be. Of n such folds
+    and a new block, the probability that the new one needs a larger factor than all others is 1 / (n + 1).
+
+    Args:
+        distances: (N, K), squared.
+        known: (N, K), where there is a label.
+        folds: (N,), the samples' folds.
+        level: the share of labels that the ellipses should hold.
+        worst: whether the factor is the largest of any fold.
+
+    Raises:
+        ValueError: if the level is none, or if there are too few labels for it.
+    """
+    parts = [folds == fold for fold in folds.unique()] if worst else [folds >= 0]
+    return max(conformal_factor(distances[part][known[part]], level) for part in parts)
+
+
+def left_out_factors(distances: Tensor, known: Tensor, folds: Tensor, level: float, worst: bool = False) -> Tensor:
+    """Return for each sample (N,) the `fold_factor` of the other folds; the arguments are those of `fold_factor`."""
+    factors = distances.new_ones(len(distances))
+    for fold in folds.unique():
+        others = folds != fold
+        factors[~others] = fold_factor(distances[others], known[others], folds[others], level, worst)
+    return factors

@@ -5,9 +5,15 @@ import math
 import pytest
 import torch
 
-from hybridkp.ops.calibration import KINDS, Calibration, calibrate, constant_covariance, fit
+from hybridkp.ops.calibration import (
+    KINDS,
+    Calibration,
+    calibrate,
+    constant_covariance,
+    fit,
+)
 from hybridkp.ops.covariance import from_sigmas
-from hybridkp.ops.cross_validation import choose, cross_validate, fold_numbers
+from hybridkp.ops.cross_validation import choose, cross_validate, fold_factor, fold_numbers, left_out_factors
 
 K = 6
 
@@ -82,3 +88,32 @@ def test_an_image_is_in_one_fold():
     assert fold_numbers(groups, 5).max() == 4 and fold_numbers(groups, 50).max() == 4
     with pytest.raises(ValueError, match='needs two folds and two images, got 5 and 1'):
         fold_numbers(torch.zeros(3), 5)
+
+
+def test_factors_of_folds_by_hand():
+    distances, folds = torch.arange(1.0, 41.0)[:, None], torch.arange(40) // 20
+    known = torch.ones(40, 1, dtype=bool)
+    unit = -2 * math.log(0.5)  # of 41 places half are up to the 21st, of 21 up to the 11th
+    assert fold_factor(distances, known, folds, 0.5) == pytest.approx(21 / unit)
+    assert fold_factor(distances, known, folds, 0.5, worst=True) == pytest.approx(31 / unit)
+    known[20] = False  # of the second fold 19 are left
+    assert fold_factor(distances, known, folds, 0.5, worst=True) == pytest.approx(31 / unit)
+    left_out = left_out_factors(distances, known, folds, 0.5)
+    assert left_out.unique_consecutive().tolist() == pytest.approx([31 / unit, 11 / unit])
+
+
+def test_the_worst_fold_covers_a_new_block_more_often(generator):
+    """Blocks whose errors are larger or smaller as a whole: in nine of ten the level is kept, as nine folds promise."""
+    blocks, kept = torch.randn(200, 10, generator=generator).exp(), dict.fromkeys((False, True), 0)
+    folds = torch.arange(9).repeat_interleave(40)
+    for scales in blocks:
+        distances = -2 * torch.rand(10, 40, generator=generator).log() * scales[:, None]
+        for worst in kept:
+            factor = fold_factor(distances[:9].reshape(-1, 1), torch.ones(360, 1, dtype=bool), folds, 0.9, worst)
+            kept[worst] += bool((distances[9] / factor <= -2 * math.log(0.1)).float().mean() >= 0.9)
+    assert kept[True] / 200 == pytest.approx(0.9, abs=0.06) and kept[False] / 200 < 0.75
+
+
+def test_a_fold_that_is_too_small_for_the_level():
+    with pytest.raises(ValueError, match='a level of 0.95 needs at least 19 errors, got 10'):
+        fold_factor(torch.ones(20, 1), torch.ones(20, 1, dtype=bool), torch.arange(20) // 10, 0.95, worst=True)

@@ -170,20 +170,20 @@ def folds(trained, frames, tmp_path):
 def test_folds_get_one_map_of_what_each_was_validated_on(folds, config, trained, call, tmp_path, capsys):
     call('calibrate', config, *folds, '--work-dir', tmp_path / 'work', '--kind', 'scale')
     first, second = (load(path.with_name(f'{path.stem}_calibrated.pth')) for path in folds)
-    about = first['meta']['calibration']
-    assert about['images'] == 6 and about == second['meta']['calibration']
+    assert (about := first['meta']['calibration'])['images'] == 6 and about == second['meta']['calibration']
     assert about['ann_file'] == f'{tmp_path / "part0.json"}, {tmp_path / "part1.json"}'
     assert all(torch.equal(first['state_dict'][name], second['state_dict'][name]) for name in BUFFERS)
     # the same weights on the same frames: as of one checkpoint validated on all
     options = ('--kind', 'scale', '--cfg-options', f'val_dataloader.dataset.ann_file={tmp_path / "six.json"}')
     call('calibrate', config, trained.checkpoint, '--work-dir', tmp_path, '--out', tmp_path / 'all.pth', *options)
-    whole = load(tmp_path / 'all.pth')['state_dict']
-    torch.testing.assert_close(first['state_dict'][BUFFERS[0]], whole[BUFFERS[0]], rtol=1e-3, atol=1e-4)
+    whole = load(tmp_path / 'all.pth')['state_dict'][BUFFERS[0]]
+    torch.testing.assert_close(first['state_dict'][BUFFERS[0]], whole, rtol=1e-3, atol=1e-4)
     capsys.readouterr()  # the map may go into another checkpoint
-    call('calibrate', config, *folds, '--into', trained.checkpoint, '--out', tmp_path / 'o.pth', '--work-dir', tmp_path)
+    options = ('--conformal', 0.8, '--worst-fold', '--into', trained.checkpoint, '--out', tmp_path / 'o.pth')
+    call('calibrate', config, *folds, *options, '--work-dir', tmp_path)
     said = capsys.readouterr().out
     assert said.count('calibrating on 3 images') == 2 and f'written: {tmp_path / "o.pth"}' in said
-    assert load(tmp_path / 'o.pth')['meta']['calibration']['images'] == 6
+    assert load(tmp_path / 'o.pth')['meta']['calibration'].items() >= dict(images=6, worst_fold=True).items()
 
 
 def test_folds_that_are_none_are_refused(folds, refuse, config, call, tmp_path):
@@ -253,16 +253,16 @@ def test_images_of_the_training_are_named(config, trained, call, frames, tmp_pat
 
 
 def test_too_few_images_are_refused(refuse, config, trained, frames, tmp_path):
-    one = frames(tmp_path / 'one.json', count=1)
+    one, two = (frames(tmp_path / f'{count}.json', count=count) for count in (1, 2))
     options = (config, trained.checkpoint, '--cfg-options', f'val_dataloader.dataset.ann_file={one}')
     assert f'{one}: cross-validation needs two folds and two images' in refuse(*options)
-    two = frames(tmp_path / 'two.json', count=2)
     options = (config, trained.checkpoint, '--cfg-options', f'val_dataloader.dataset.ann_file={two}')
     assert f'{two}: a level of 0.999 needs at least 999 errors' in refuse(*options, '--conformal', 0.999)
 
 
 def test_what_is_asked_for_makes_no_sense(refuse, config, trained, calibrated, call, tmp_path):
     assert 'expected a level between 0 and 1, got 1.5' in refuse(config, trained.checkpoint, '--conformal', 1.5)
+    assert 'expected --conformal and the checkpoints of several' in refuse(config, trained.checkpoint, '--worst-fold')
     with pytest.raises(SystemExit, match='expected another file than the checkpoint'):
         call('calibrate', config, calibrated[0], '--work-dir', tmp_path, '--out', calibrated[0])
     with pytest.raises(SystemExit, match='expected the file to write'):
