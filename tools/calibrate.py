@@ -19,7 +19,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from hybridkp import stack
-from hybridkp.datasets.held_out import check_images, fold_configs
+from hybridkp.datasets.held_out import check_images, fold_configs, warn_of_trained
 from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.checkpoint import check_checkpoint
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
@@ -59,7 +59,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         type=float,
         metavar='LEVEL',
         help="scale the covariances so that the ellipses of this level, e.g. 0.9, hold that share of a new image's "
-        'labels, however the errors are distributed; other levels then follow as they may',
+        'labels on average, however the errors are distributed, if it is an image like those here; other levels then '
+        'follow as they may',
     )
     parser.add_argument(
         '--worst-fold',
@@ -142,14 +143,15 @@ def join(found: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> tuple[Tensor, Te
     return (*data, torch.cat([torch.full((len(part[0]),), number) for number, part in enumerate(found)]))
 
 
-def calibrate(data: tuple[Tensor, Tensor, Tensor, Tensor], args: argparse.Namespace) -> tuple[str, Calibration]:
-    """Choose a kind of map, fit it and say what it is worth; gives both."""
+def calibrate(data: tuple[Tensor, Tensor, Tensor, Tensor], args: argparse.Namespace) -> tuple[str, Calibration, Tensor]:
+    """Choose a kind of map, fit it and say what it is worth; gives both, and the constant (K, 2, 2) to compare with."""
     *data, folds = data
     errors, covariances, weights = data
     best, table = choose(*data, folds, trim=args.trim)
     kind = best if args.kind == 'auto' else args.kind
     print_table(table, kind)
     calibration, known = fit(*data, kind, trim=args.trim), weights > 0
+    constant = constant_covariance(errors, weights)
     before = mahalanobis2(errors, covariances)
     after = mahalanobis2(errors, cross_validate(*data, kind, folds, trim=args.trim))
     if args.conformal is not None:
@@ -157,12 +159,13 @@ def calibrate(data: tuple[Tensor, Tensor, Tensor, Tensor], args: argparse.Namesp
         factor = fold_factor(after, *rule)
         after = after / left_out_factors(after, *rule)[:, None]
         calibration = calibration._replace(conformal=torch.tensor(factor))
+        constant *= fold_factor(mahalanobis2(errors, cross_validate(*data, 'constant', folds)), *rule)
         print(f'\nconformal factor of the level {args.conformal:g}: {factor:.4f}')
     print(f'\n{"labels in the ellipse of":<25}' + ''.join(f'{100 * level:>7g} %' for level in LEVELS))
     for name, distances in (('before', before), ('after (cross-validated)', after)):
         shares = coverages(distances[known].numpy(), LEVELS)
         print(f'{name:<25}' + ''.join(f'{share:>7.1f} %' for share in shares))
-    return kind, calibration
+    return kind, calibration, constant
 
 
 def print_table(table: dict[str, float], kind: str) -> None:
@@ -232,18 +235,19 @@ def main(argv: list[str] | None = None) -> None:
         check_images(cfg)
     runner = build_runner(cfg, 'none')
     contents = {path: load(path, runner.model, cfg.filename) for path in dict.fromkeys([*args.checkpoint, *copies])}
+    if len(args.checkpoint) == 1:
+        warn_of_trained(cfg, args.checkpoint[0])
     configs = [cfg] if len(args.checkpoint) == 1 else fold_configs(cfg, args.checkpoint)
     found, files = measure_all(runner, configs, args.checkpoint)
     path = ', '.join(files)
     try:
         data = join(found)
-        kind, calibration = calibrate(data, args)
+        kind, calibration, constant = calibrate(data, args)
     except ValueError as error:
         raise InputError(f'{path}: {error}') from error
-    errors, _, weights, _ = data
-    constant = constant_covariance(errors, weights).flatten(-2)[:, [0, 1, 3]].tolist()
-    count, labels = sum(len(part[3].unique()) for part in found), int((weights > 0).sum())
-    about = dict(kind=kind, images=count, landmarks=labels, ann_file=path, constant=constant)
+    count, labels = sum(len(part[3].unique()) for part in found), int((data[2] > 0).sum())
+    about = dict(kind=kind, images=count, landmarks=labels, ann_file=path)
+    about['constant'] = constant.flatten(-2)[:, [0, 1, 3]].tolist()
     about |= dict(conformal=args.conformal, worst_fold=args.worst_fold)
     print()
     for source, copy in copies.items():

@@ -37,11 +37,14 @@ def landmark_coco(
 
     Raises:
         FileNotFoundError: an image is missing.
-        InputError: readers do not fit each other, or a file is no image; the message names file and row.
+        InputError: readers do not fit each other, a point lies outside of the image by more than a pixel, or a file is
+            no image; the message names file and row.
     """
     images, annotations = [], []
     for i, rows in enumerate(_match(readers), start=1):
         width, height = image_size(image_root / rows[0].image, rows[0].where)
+        for row in rows:
+            _check_inside(row, names, (width, height))
         image = dict(id=i, file_name=rows[0].image, width=width, height=height)
         if (spacing := _common_spacing(rows)) not in (None, pixel_spacing):
             image['pixel_spacing'] = spacing
@@ -91,6 +94,15 @@ def _by_image(rows: Sequence[LandmarkRow]) -> dict[str, LandmarkRow]:
             )
         found[row.image] = row
     return found
+
+
+def _check_inside(row: LandmarkRow, names: Sequence[str], size: tuple[int, int]) -> None:
+    for name, point in zip(names, row.points, strict=True):
+        if point is not None and any(not -1 <= value <= side for value, side in zip(point, size, strict=True)):
+            raise InputError(
+                f'{row.where}: expected {name} within the {size[0]} x {size[1]} px of {row.image}, '
+                f'got ({point[0]:g}, {point[1]:g})'
+            )
 
 
 def _common_spacing(rows: Sequence[LandmarkRow]) -> float | None:

@@ -140,7 +140,7 @@ class CocoKeypoints(CocoSet):
             bbox=np.array([[x, y, x + width, y + height]], dtype=np.float32),
             bbox_score=np.array([detection['score']], dtype=np.float32),
             keypoints=np.zeros((1, num_keypoints, 2), dtype=np.float32),
-            keypoints_visible=np.ones((1, num_keypoints), dtype=np.float32),
+            keypoints_visible=np.zeros((1, num_keypoints), dtype=np.float32),  # nobody has labelled them
             id=i,
         )
 

@@ -9,7 +9,10 @@ from mmpose.registry import TRANSFORMS
 
 from hybridkp.errors import InputError
 
-COLOR_TYPES = {'color': cv2.IMREAD_COLOR, 'grayscale': cv2.IMREAD_GRAYSCALE}
+COLOR_TYPES = {
+    'color': cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH,
+    'grayscale': cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH,
+}
 JPEG_END, PNG_END = b'\xff\xd9', b'IEND\xaeB`\x82'
 JPEG_MARKER = re.compile(rb'\xff+([^\x00\xff\xd0-\xd7])', re.DOTALL)
 """A marker within a JPEG scan that ends it: neither a stuffed byte nor a restart."""
@@ -62,6 +65,9 @@ class ReadImage(BaseTransform):
 def read_image(path: str, record: str = '', color_type: str = 'color') -> np.ndarray:
     """Read an image file as (h, w, 3), BGR, or, grey, as (h, w), both uint8.
 
+    Of an image of more than 8 bits, as radiographs of 12 bits in files of 16 are, the range from its smallest to its
+    largest value becomes 0 to 255.
+
     Args:
         path: The file.
         record: What an error message says after the file's name.
@@ -86,7 +92,15 @@ def read_image(path: str, record: str = '', color_type: str = 'color') -> np.nda
         raise InputError(f'{path}{record}: expected an image, got a file that OpenCV refuses: {error.err}') from error
     if image is None:
         raise InputError(f'{path}{record}: expected an image, got a file that OpenCV cannot decode')
-    return image
+    return image if image.dtype == np.uint8 else _eight_bits(image, f'{path}{record}')
+
+
+def _eight_bits(image: np.ndarray, where: str) -> np.ndarray:
+    """Stretch the values of an image of any type from the smallest to the largest to 0 to 255."""
+    if not np.isfinite(image).all():
+        raise InputError(f'{where}: expected an image of finite values, got others')
+    low, high = float(image.min()), float(image.max())
+    return np.rint((image.astype(np.float32) - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
 
 
 def _is_complete(data: bytes) -> bool:

@@ -37,7 +37,8 @@ class CovarianceCalibration(BaseMetric):
     - ``correlation``: Spearman's, of the root of the trace with the radial error. ``AURC``: the mean error of what is
       kept, over all shares, if the least certain landmarks are left out first.
     - ``axis_angle``, where two or more readers marked points: between the long axes of the mean prediction and of
-      the readers' scatter, 0 to 90 degrees, the mean over keypoints weighted by the readers' axis ratio minus 1.
+      the readers' scatter, 0 to 90 degrees, the mean over keypoints weighted by the readers' axis ratio minus 1;
+      ``axis_angle_constant`` is that of the constant.
 
     Beside the prediction itself there are the prediction made a circle (``_isotropic``), a constant covariance per
     keypoint (``_constant``), that made a circle (``_constant_isotropic``), the heatmap's peak (``_score``), which
@@ -84,6 +85,7 @@ class CovarianceCalibration(BaseMetric):
         self.constant = None if constant is None else _matrices(constant)
         self.bootstrap, self.seed = bootstrap, seed
         self.errors: np.ndarray | None = None
+        self._images: list[str] = []
         self.distances: dict[str, np.ndarray] = {}
         self.uncertainties: dict[str, np.ndarray] = {}
 
@@ -111,15 +113,19 @@ class CovarianceCalibration(BaseMetric):
         ordered = each_once(results)
         kept = {name: np.stack([result[name] for result in ordered]) for name in ordered[0] if name != 'key'}
         vectors, candidates, degenerate = self._candidates(kept)
+        self._images = [result['key'][0] for result in ordered]
         self.errors = radial(vectors)
         self.distances = {end: statistics.squared_distances(vectors, part) for end, part in candidates.items()}
         self.uncertainties = {end: statistics.sizes(part) for end, part in candidates.items()}
         self.uncertainties |= {'_score': -kept['scores'], '_oracle': self.errors}
-        axes = self._axes(candidates[''], kept)
+        axes, constant_axes = (self._axes(candidates.get(end), kept) for end in ('', '_constant'))
         everything = {end: self._summary(vectors, part) for end, part in candidates.items()} | self._orders()
         by_landmark = self._by_landmark(vectors, candidates, everything, axes)
         self._report(everything, by_landmark, degenerate)
-        return self._metrics(vectors, candidates, everything, by_landmark, axes) | dict(degenerate=degenerate)
+        metrics = self._metrics(vectors, candidates, everything, by_landmark, axes)
+        if constant_axes:
+            metrics['axis_angle_constant'] = constant_axes[-1]['axis_angle']
+        return metrics | dict(degenerate=degenerate)
 
     def _candidates(self, kept: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
         """Return error vectors (N, K, 2), what is compared (N, K, 2, 2) and how many covariances are none."""
@@ -145,10 +151,10 @@ class CovarianceCalibration(BaseMetric):
         correlation = statistics.rank_correlation(self.uncertainties['_score'], self.errors)
         return {'_score': dict(correlation=correlation, AURC=area['_score']), '_oracle': dict(AURC=area['_oracle'])}
 
-    def _axes(self, predicted: np.ndarray, kept: dict[str, np.ndarray]) -> list[dict[str, float]] | None:
+    def _axes(self, predicted: np.ndarray | None, kept: dict[str, np.ndarray]) -> list[dict[str, float]] | None:
         """Return each landmark's angle and ratios, then the mean angle; None where no image has two readers."""
         freedom = kept['freedom'].sum(axis=0)
-        if not freedom.any():
+        if predicted is None or not freedom.any():
             return None
         scatter = (kept['scatter'] * _outer(kept['spacing'])).sum(axis=0)
         known = np.isfinite(predicted)
@@ -190,7 +196,7 @@ class CovarianceCalibration(BaseMetric):
                 metrics[f'{name}_worst'] = float(np.fmin.reduce([row[name] for row in by_landmark[:-1]]))
             if name == 'NLL' and '_constant' in candidates:
                 parts = [statistics.log_losses(vectors, candidates[end]) for end in ('_constant', '')]
-                ((low, high),) = intervals(parts[0] - parts[1], (), self.bootstrap, self.seed).tolist()
+                ((low, high),) = intervals(parts[0] - parts[1], (), self.bootstrap, self.seed, self._images).tolist()
                 gain = metrics['NLL_constant'] - metrics['NLL']
                 metrics |= dict(NLL_gain=gain, NLL_gain_low=low, NLL_gain_high=high)
         return metrics | (dict(axis_angle=axes[-1]['axis_angle']) if axes else {})

@@ -69,11 +69,11 @@ class RadialError(BaseMetric):
         if self.unit == 'mm':
             in_unit = radial(vectors, np.stack([result['spacing'] for result in ordered])[:, None])
         self._report(in_unit)
-        return self._metrics(in_unit, in_px)
+        return self._metrics(in_unit, in_px, [result['key'][0] for result in ordered])
 
-    def _metrics(self, in_unit: np.ndarray, in_px: np.ndarray) -> dict[str, float]:
+    def _metrics(self, in_unit: np.ndarray, in_px: np.ndarray, images: list[str]) -> dict[str, float]:
         unit, (mean, deviation) = self.unit, mean_and_deviation(in_unit)
-        bounds = intervals(in_unit, self.thresholds, self.bootstrap, self.seed).tolist()
+        bounds = intervals(in_unit, self.thresholds, self.bootstrap, self.seed, images).tolist()
         metrics = {f'MRE_{unit}': mean, f'SD_{unit}': deviation}
         metrics |= {f'MRE_{unit}_low': bounds[0][0], f'MRE_{unit}_high': bounds[0][1]}
         rates = detection_rates(in_unit, self.thresholds)

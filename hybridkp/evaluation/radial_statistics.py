@@ -3,6 +3,8 @@
 Errors are (N, K), of N images and K landmarks, in one unit; what is not finite is left out.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 _ROUNDING = 1e-9
@@ -39,19 +41,35 @@ def detection_rates(errors: np.ndarray, thresholds: tuple[float, ...]) -> list[f
     return [100 * float((known <= threshold + _ROUNDING).mean()) for threshold in thresholds]
 
 
-def intervals(errors: np.ndarray, thresholds: tuple[float, ...], draws: int, seed: int) -> np.ndarray:
+def intervals(
+    errors: np.ndarray,
+    thresholds: tuple[float, ...],
+    draws: int,
+    seed: int,
+    images: Sequence[str] | None = None,
+) -> np.ndarray:
     """Return 95 % intervals (1 + T, 2) of the mean and of the detection rate at each of T thresholds.
 
     They are the percentiles of a bootstrap over images: the errors of one image depend on each other, so that whole
     images are drawn. NaN without draws and with fewer than two images that have an error.
+
+    Args:
+        errors: (N, K).
+        thresholds: T of them, in the errors' unit.
+        draws: how often the images are drawn.
+        seed: of the draws.
+        images: which image each row is of; None where each has its own.
     """
     known = np.isfinite(errors)
-    errors, known = errors[known.any(axis=1)], known[known.any(axis=1)]
-    images = len(errors)
-    if images < 2 or not draws:
-        return np.full((1 + len(thresholds), 2), np.nan)
     hits = [100 * (known & (errors <= threshold + _ROUNDING)).sum(axis=1) for threshold in thresholds]
     sums = np.stack([np.where(known, errors, 0).sum(axis=1), *hits, known.sum(axis=1)], axis=1)
-    times_drawn = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), draws)
+    if images is not None:
+        numbers = np.unique(images, return_inverse=True)[1]
+        sums = np.stack([np.bincount(numbers, column) for column in sums.T], axis=1)
+    sums = sums[sums[:, -1] > 0]
+    count = len(sums)
+    if count < 2 or not draws:
+        return np.full((1 + len(thresholds), 2), np.nan)
+    times_drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), draws)
     drawn = times_drawn.astype(float) @ sums
     return np.percentile(drawn[:, :-1] / drawn[:, -1:], [2.5, 97.5], axis=0).T

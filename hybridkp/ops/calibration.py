@@ -114,17 +114,20 @@ def constant_covariance(errors: Tensor, weights: Tensor, prior: float = PRIOR) -
     return (sums + prior * pooled) / (counts + prior)[:, None, None]
 
 
-def conformal_factor(distances: Tensor, level: float) -> float:
+def conformal_factor(distances: Tensor, level: float, together: int = 1) -> float:
     """Return the factor of covariances after which the ellipses of a level hold at least that share of new errors.
 
-    Split-conformal prediction (Papadopoulos et al. 2002): the ceil((n + 1) p)-th smallest of n squared Mahalanobis
-    distances over -2 ln(1 - p), the squared radius of the ellipse that holds the share p of Gaussian samples. If the n
-    errors and the new one are exchangeable, and the map was not fitted to them, the new one is within with a
-    probability of p at least, whatever its distribution; and of p + 1 / (n + 1) at most, if no two are equal.
+    Split-conformal prediction (Papadopoulos et al. 2002): the ceil((n + m) p)-th smallest of n squared Mahalanobis
+    distances over -2 ln(1 - p), the squared radius of the ellipse that holds the share p of Gaussian samples. Errors of
+    one image depend on each other: if images of m errors each are exchangeable, and the map was not fitted to them, of
+    a new image's errors the share p at least is within on average, whatever their distribution, as the m new errors
+    could take any ranks among all n + m (Dunn, Wasserman and Ramdas 2023, "Distribution-free prediction sets for
+    two-layer hierarchical models"); and of p + m / (n + m) at most, if no two are equal.
 
     Args:
         distances: (n,), squared, of errors that the map was not fitted to.
         level: p, between 0 and 1.
+        together: m, the errors that an image has at most; 0 for the share of these n errors themselves.
 
     Raises:
         ValueError: if the level is none, or if there are too few errors for it.
@@ -132,9 +135,9 @@ def conformal_factor(distances: Tensor, level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f'a level lies between 0 and 1, got {level}')
     count = len(distances)
-    rank = math.ceil((count + 1) * level - 1e-9)
-    if rank > count:
-        least = math.ceil(level / (1 - level) - 1e-9)
+    rank = math.ceil((count + together) * level - 1e-9)
+    if not 0 < rank <= count:
+        least = max(1, math.ceil(together * level / (1 - level) - 1e-9))
         raise ValueError(f'a level of {level:g} needs at least {least} errors, got {count}')
     return float(distances.double().sort().values[rank - 1]) / (-2 * math.log(1 - level))
 

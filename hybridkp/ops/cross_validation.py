@@ -87,12 +87,13 @@ def choose(
 def fold_factor(distances: Tensor, known: Tensor, folds: Tensor, level: float, worst: bool = False) -> float:
     """Return the conformal factor of all labels, or the largest of those of the folds, see `conformal_factor`.
 
-    Where labellers' habits drift, labels are not exchangeable, but blocks of consecutive images may be. Of n such folds
-    and a new block, the probability that the new one needs a larger factor than all others is 1 / (n + 1).
+    Where labellers' habits drift, images are not exchangeable, but blocks of consecutive images may be. The factor that
+    a fold needs is that after which the ellipses hold the level's share of its own labels; of n such folds and a new
+    block, the probability that the new one needs a larger factor than all others is 1 / (n + 1).
 
     Args:
         distances: (N, K), squared.
-        known: (N, K), where there is a label.
+        known: (N, K), where there is a label; those of a sample depend on each other.
         folds: (N,), the samples' folds.
         level: the share of labels that the ellipses should hold.
         worst: whether the factor is the largest of any fold.
@@ -101,7 +102,8 @@ def fold_factor(distances: Tensor, known: Tensor, folds: Tensor, level: float, w
         ValueError: if the level is none, or if there are too few labels for it.
     """
     parts = [folds == fold for fold in folds.unique()] if worst else [folds >= 0]
-    return max(conformal_factor(distances[part][known[part]], level) for part in parts)
+    together = 0 if worst else int(known.sum(dim=1).max())
+    return max(conformal_factor(distances[part][known[part]], level, together) for part in parts)
 
 
 def left_out_factors(distances: Tensor, known: Tensor, folds: Tensor, level: float, worst: bool = False) -> Tensor:

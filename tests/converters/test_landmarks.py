@@ -90,3 +90,11 @@ def test_readers_are_named_after_their_files():
     assert reader_names(['x/400_junior', 'y/senior.csv']) == dict(junior='x/400_junior', senior='y/senior.csv')
     with pytest.raises(InputError, match="y/me.csv: expected a reader other than 'me' of x/me.csv, got the same"):
         reader_names(['x/me.csv', 'y/me.csv'])
+
+
+@pytest.mark.parametrize('point', [(-3, 5), (5, -3), (42, 5), (5, 32)])
+def test_points_outside_of_the_image_are_refused(point, root):
+    landmark_coco(dict(me=[row('a.png', (40, 30), (-0.5, -0.5))]), ['s', 'n'], root, 'head')  # its edge
+    said = f'm.csv: row 2: expected n within the 40 x 30 px of a.png, got ({point[0]}, {point[1]})'
+    with pytest.raises(InputError, match=f'^{re.escape(said)}$'):
+        landmark_coco(dict(me=[row('a.png', (1, 1), point)]), ['s', 'n'], root, 'head')

@@ -59,7 +59,8 @@ def test_same_detections_as_mmpose(tmp_path):
     boxes = dict(bbox_file=str(path), test_mode=True)
     theirs = mmpose_dataset(**boxes, filter_cfg=dict(bbox_score_thr=0.3))
     ours = dataset(**boxes, bbox_score_thr=0.3)
-    assert_equal_samples(ours, theirs, {'img_shape'})
+    assert_equal_samples(ours, theirs, {'img_shape', 'keypoints_visible'})
+    assert not ours.get_data_info(0)['keypoints_visible'].any()  # theirs are visible, at (0, 0)
     assert ours.metainfo['boxes'] == str(path)
     assert ours.get_data_info(0)['id'] == 5 and ours.get_data_info(0)['img_id'] == ids[1]
 

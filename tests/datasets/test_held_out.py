@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from hybridkp.datasets.held_out import check_images, fold_configs
+from hybridkp.datasets.held_out import check_images, fold_configs, warn_of_trained
 from hybridkp.errors import InputError
 
 
@@ -39,11 +39,23 @@ def checkpoint(config, tmp_path):
 
 def test_tested_images_are_refused_and_trained_images_are_named(config, capsys):
     check_images(config(train='ab', val='cd', test='ef'))
+    warn_of_trained(config(train='ab', val='cd', test='ef'))
     assert not capsys.readouterr().out
-    check_images(config(train='abc', val='cd', test='ef'))
+    warn_of_trained(config(train='abc', val='cd', test='ef'))
     assert 'warning: 1 of 2 images were trained on' in capsys.readouterr().out
     with pytest.raises(InputError, match='share 1 images, the first is .*/d: a test would flatter'):
         check_images(config(train='ab', val='cd', test='de'))
+
+
+def test_images_that_a_checkpoint_says_it_was_trained_on_are_named(config, checkpoint, tmp_path, capsys):
+    cfg = config(train='ab', val='cd', test='ef')
+    warn_of_trained(cfg, checkpoint('a.pth', 'acd', 'b'))
+    assert 'warning: 2 of 2 images were trained on' in capsys.readouterr().out
+    torch.save(dict(weight=torch.zeros(1)), tmp_path / 'bare.pth')
+    torch.save(dict(weight=torch.zeros(1)), tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    for unknown in (tmp_path / 'bare.pth', tmp_path / 'old.pth', 'https://example.org/a.pth'):
+        warn_of_trained(cfg, str(unknown))
+    assert not capsys.readouterr().out
 
 
 def test_each_fold_has_the_data_of_its_training(config, checkpoint, capsys):

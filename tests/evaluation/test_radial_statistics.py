@@ -49,6 +49,8 @@ def test_whole_images_are_drawn():
     alone = intervals(by_image, (), 2000, 0)
     np.testing.assert_allclose(intervals(by_image.repeat(25, axis=1), (), 2000, 0), alone)
     narrow = intervals(by_image.repeat(25, axis=1).reshape(-1, 1), (), 2000, 0)
+    images = np.repeat(np.arange(len(by_image)), 25)  # instances of one image are drawn together
+    np.testing.assert_allclose(intervals(by_image.repeat(25, axis=0), (), 2000, 0, images), alone)
     assert np.diff(alone) == pytest.approx(5 * np.diff(narrow), rel=0.1)
 
 

@@ -228,6 +228,22 @@ def test_conformal_coverage_holds_whatever_the_errors(level, heavy):
     assert level - error <= hits / trials <= level + 1 / (count + 1) + error
 
 
+def test_conformal_coverage_holds_for_labels_that_depend_on_each_other_within_an_image():
+    """Errors of an image are large or small together: with ten images as with many, on average the level is held."""
+    generator, images, labels, trials = torch.Generator().manual_seed(1), 10, 8, 4000
+    shares = []
+    for _ in range(trials):
+        scales = torch.randn(images + 1, 1, generator=generator).exp()
+        distances = scales * torch.randn(images + 1, labels, 2, generator=generator).square().sum(dim=-1)
+        factor = conformal_factor(distances[:-1].flatten(), 0.8, labels)
+        shares.append((distances[-1] / factor <= -2 * math.log(0.2) * (1 + 1e-6)).float().mean())
+    shares = torch.stack(shares)
+    error = 3 * float(shares.std()) / math.sqrt(trials)
+    assert 0.8 - error <= float(shares.mean()) <= 0.8 + 1 / (images + 1) + error
+    with pytest.raises(ValueError, match='a level of 0.95 needs at least 152 errors, got 80'):
+        conformal_factor(torch.ones(80), 0.95, labels)
+
+
 def test_mistakes_are_refused(generator):
     data = example(make_map(), generator, 5)
     with pytest.raises(ValueError, match="kind is one of identity, scale, affine, additive, not 'linear'"):

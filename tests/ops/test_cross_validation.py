@@ -93,9 +93,9 @@ def test_an_image_is_in_one_fold():
 def test_factors_of_folds_by_hand():
     distances, folds = torch.arange(1.0, 41.0)[:, None], torch.arange(40) // 20
     known = torch.ones(40, 1, dtype=bool)
-    unit = -2 * math.log(0.5)  # of 41 places half are up to the 21st, of 21 up to the 11th
+    unit = -2 * math.log(0.5)  # half of 41 places are up to the 21st, half of a fold's 20 labels up to the 10th
     assert fold_factor(distances, known, folds, 0.5) == pytest.approx(21 / unit)
-    assert fold_factor(distances, known, folds, 0.5, worst=True) == pytest.approx(31 / unit)
+    assert fold_factor(distances, known, folds, 0.5, worst=True) == pytest.approx(30 / unit)
     known[20] = False  # of the second fold 19 are left
     assert fold_factor(distances, known, folds, 0.5, worst=True) == pytest.approx(31 / unit)
     left_out = left_out_factors(distances, known, folds, 0.5)
@@ -114,6 +114,8 @@ def test_the_worst_fold_covers_a_new_block_more_often(generator):
     assert kept[True] / 200 == pytest.approx(0.9, abs=0.06) and kept[False] / 200 < 0.75
 
 
-def test_a_fold_that_is_too_small_for_the_level():
-    with pytest.raises(ValueError, match='a level of 0.95 needs at least 19 errors, got 10'):
-        fold_factor(torch.ones(20, 1), torch.ones(20, 1, dtype=bool), torch.arange(20) // 10, 0.95, worst=True)
+def test_too_few_labels_for_the_level():
+    with pytest.raises(ValueError, match='a level of 0.95 needs at least 38 errors, got 20'):  # two in a sample
+        fold_factor(torch.ones(10, 2), torch.ones(10, 2, dtype=bool), torch.arange(10) // 5, 0.95)
+    with pytest.raises(ValueError, match='a level of 0.95 needs at least 1 errors, got 0'):
+        fold_factor(torch.ones(4, 1), torch.arange(4)[:, None] < 2, torch.arange(4) // 2, 0.95, worst=True)

@@ -30,6 +30,6 @@ val_evaluator = dict(type='RadialError')
 test_evaluator = val_evaluator
 default_hooks = dict(
     checkpoint=dict(save_best='MRE_mm', rule='less', interval=10),
-    early_stopping=dict(type='EarlyStoppingHook', monitor='MRE_mm', rule='less', patience=10),
+    early_stopping=dict(type='EarlyStoppingHook', monitor='MRE_mm', rule='less', min_delta=0, patience=10),
     average=dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.01, gamma=100, update_buffers=True),
 )

@@ -8,9 +8,11 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from hybridkp.errors import InputError
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.models.estimators.keypoint_estimator import predict_batch, to_image
 from hybridkp.ops.calibration import Calibration
+from hybridkp.ops.covariance import keep_definite
 from hybridkp.ops.zoom import zoom
 
 
@@ -20,8 +22,9 @@ class KeypointEnsemble(BaseModel):
 
     Each may look at the image in several scales, zoomed about its middle; the heatmaps are zoomed back.
 
-    The mean is decoded as a single network's heatmaps are: where the members put a keypoint at different places it is
-    wider, and so is the covariance. A calibration that all members have in common, as those of a cross-validation do,
+    A keypoint is where the mean of the heatmaps has it. Its covariance is the mean of the second moments about that
+    point of what each member says alone, so that it grows with the members' disagreement; where all agree, this is the
+    law of total covariance. A calibration that all members have in common, as those of a cross-validation do,
     is that of the mean as well; those that are fitted to one member each are not, and are left out.
 
     Args:
@@ -62,12 +65,13 @@ class KeypointEnsemble(BaseModel):
 
         Raises:
             ValueError: if the mode is another one: the members are trained one by one.
+            InputError: if there are scales, but the members' maps are more than heatmaps.
         """
         if mode == 'tensor':
-            return self._mean(lambda member, images: [member(images)], inputs)[0]
+            return _mean(self._looks(lambda member, images: [member(images)], inputs))[0]
         if mode == 'predict':
-            mean = self._mean(self._views, inputs)
-            return to_image(self.members[0].head.decode(mean, data_samples, self.calibration), data_samples)
+            found = self._decode(self._looks(self._views, inputs), data_samples)
+            return to_image(self.members[0].head.instances(*found), data_samples)
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: the members are trained one by one")
 
     def test_step(self, data: dict) -> list[PoseDataSample]:
@@ -76,19 +80,34 @@ class KeypointEnsemble(BaseModel):
 
     val_step = test_step
 
-    def _mean(self, look: Callable[[nn.Module, Tensor], list[Tensor]], inputs: Tensor) -> list[Tensor]:
-        """Average, over members and scales, the heatmaps of each view that `look` gives of a member and images."""
+    def _decode(self, looks: list[list[Tensor]], samples: list[PoseDataSample]) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode the views of all looks: points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2."""
+        head = self.members[0].head
+        flip_indices = head.flip_indices(looks[0], samples)
+        points, scores, _ = head.decode_batch(_mean(looks), flip_indices, nn.Identity())
+        moments = 0
+        for views in looks:
+            alone, _, covariances = head.decode_batch(views, flip_indices, nn.Identity())
+            apart = alone - points
+            moments = moments + covariances + apart[..., :, None] * apart[..., None, :]
+        return points, scores, self.calibration(keep_definite(moments / len(looks)))
+
+    def _looks(self, look: Callable[[nn.Module, Tensor], list[Tensor]], inputs: Tensor) -> list[list[Tensor]]:
+        """Give, of each scale and member, the views that `look` gives of a member and images."""
         views = []
         for scale in self.scales:
             images = inputs if scale == 1 else zoom(inputs, scale)
             for member in self.members:
                 views.append([self._unzoom(heatmaps, scale, inputs.shape) for heatmaps in look(member, images)])
-        return [torch.stack(heatmaps).mean(dim=0) for heatmaps in zip(*views, strict=True)]
+        return views
 
     def _unzoom(self, heatmaps: Tensor, scale: float, size: torch.Size) -> Tensor:
         """Zoom heatmaps of images (B, C, H, W) back, about the cell in which the images' middle is."""
         if scale == 1:
             return heatmaps
+        if heatmaps.dim() != 4:
+            head = type(self.members[0].head).__name__
+            raise InputError(f'expected scales=[1] of a {head}, whose maps are more than heatmaps, got {self.scales}')
         codec = self.members[0].head.codec
         middle = (((side - 1) / 2 + codec.pixel_offset) / codec.stride - codec.pixel_offset for side in size[:1:-1])
         return zoom(heatmaps, 1 / scale, tuple(middle))
@@ -97,3 +116,8 @@ class KeypointEnsemble(BaseModel):
     def _views(member: nn.Module, inputs: Tensor) -> list[Tensor]:
         """Give a member's heatmaps of the images and, for the flip test, those of the mirrored images."""
         return [member.head.view(feats) for feats in member.views(inputs)]
+
+
+def _mean(looks: list[list[Tensor]]) -> list[Tensor]:
+    """Average the heatmaps of each view."""
+    return [torch.stack(heatmaps).mean(dim=0) for heatmaps in zip(*looks, strict=True)]

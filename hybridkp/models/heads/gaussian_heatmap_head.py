@@ -1,6 +1,7 @@
 """The head that regresses heatmaps and predicts points with covariances."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from mmengine.model import BaseModule
@@ -151,7 +152,10 @@ class GaussianHeatmapHead(BaseModule):
         return self.forward(feats)
 
     def decode(
-        self, views: list[Tensor], samples: list[PoseDataSample], calibration: CovarianceMap | None = None
+        self,
+        views: list[Tensor],
+        samples: list[PoseDataSample],
+        calibration: Callable[[Tensor], Tensor] | None = None,
     ) -> list[InstanceData]:
         """Decode heatmaps (B, K, h, w) of the images and, for the flip test, those of the mirrored images.
 
@@ -160,17 +164,33 @@ class GaussianHeatmapHead(BaseModule):
         Returns what `predict` returns.
 
         Raises:
-            ValueError: if the codec averages heatmaps, but the views are more than heatmaps.
+            ValueError: if the codec averages heatmaps, but the views are more than heatmaps, or if the flip test meets
+                an input whose width is no multiple of the codec's stride.
         """
-        flip_indices = list(samples[0].metainfo['flip_indices']) if len(views) > 1 else None
-        found = self.decode_batch(views, flip_indices, calibration)
+        return self.instances(*self.decode_batch(views, self.flip_indices(views, samples), calibration))
+
+    def flip_indices(self, views: list[Tensor], samples: list[PoseDataSample]) -> list[int] | None:
+        """Return each keypoint's mirrored one where the flip test gives two views of samples."""
+        if len(views) == 1:
+            return None
+        width, stride = samples[0].metainfo.get('input_size', (0,))[0], self.codec.stride
+        if width % stride:
+            raise ValueError(f'the flip test takes inputs whose width is a multiple of {stride} px, not {width} px')
+        return list(samples[0].metainfo['flip_indices'])
+
+    @staticmethod
+    def instances(keypoints: Tensor, scores: Tensor, covariances: Tensor) -> list[InstanceData]:
+        """Make an instance a sample of points (B, K, 2), scores (B, K) and covariances (B, K, 2, 2)."""
         return [
             InstanceData(keypoints=k[None], keypoint_scores=s[None], keypoint_covariances=c[None])
-            for k, s, c in zip(*found, strict=True)
+            for k, s, c in zip(keypoints, scores, covariances, strict=True)
         ]
 
     def decode_batch(
-        self, views: list[Tensor], flip_indices: list[int] | None = None, calibration: CovarianceMap | None = None
+        self,
+        views: list[Tensor],
+        flip_indices: list[int] | None = None,
+        calibration: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode as `decode` does: points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2.
 

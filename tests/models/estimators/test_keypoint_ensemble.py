@@ -7,6 +7,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch.nn import functional
 
+from hybridkp.errors import InputError
 from hybridkp.ops.calibration import Calibration
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
@@ -55,7 +56,7 @@ def test_members_that_agree_predict_what_one_predicts():
 
 
 @pytest.mark.parametrize('flip_test', [False, True])
-def test_the_mean_of_the_heatmaps_is_decoded(flip_test):
+def test_points_are_those_of_the_mean_of_the_heatmaps(flip_test):
     model, images = build(2), torch.randn(1, 3, 96, 64)
     for member in model.members:
         member.test_cfg = dict(flip_test=flip_test)
@@ -66,19 +67,40 @@ def test_the_mean_of_the_heatmaps_is_decoded(flip_test):
         (expected,) = head.decode(views, make_tests(1))
     corner = torch.tensor([50 - 16, 40 - 24])  # the input is twice as large as its part of the image
     assert together.keypoints == pytest.approx((expected.keypoints / 2 + corner).numpy(), abs=1e-3)
-    assert together.keypoint_covariances == pytest.approx(expected.keypoint_covariances.numpy() / 4, rel=1e-4)
+    alone = predict(model.members[0], images) + predict(model.members[1], images)
+    apart = [one.keypoints - together.keypoints for one in alone]
+    moments = [
+        one.keypoint_covariances + d[..., :, None] * d[..., None, :] for one, d in zip(alone, apart, strict=True)
+    ]
+    assert together.keypoint_covariances == pytest.approx(sum(moments) / 2, rel=1e-3)
     assert together.keypoint_scores == pytest.approx(expected.keypoint_scores.numpy())
 
 
-def test_members_that_disagree_are_less_certain():
+@pytest.mark.parametrize('shift', [3, 8, 20])
+def test_members_that_disagree_are_less_certain(shift):
+    """However far apart they are, of which the mean heatmap, with two peaks, would know nothing."""
     model = build(2)
-    head = model.members[0].head
+    codec = model.members[0].head.codec
     points = torch.tensor([[[20.0, 40.0]] * 3])
-    covariance = head.codec.target_covariance(points, (96, 64))
-    maps = [head.codec.encode(points + shift, covariance, (24, 16)) for shift in (0, 3)]
-    (alone,), (together,) = (head.decode([view], make_tests(1)) for view in (maps[0], (maps[0] + maps[1]) / 2))
-    torch.testing.assert_close(together.keypoints[0], points[0] + 1.5, atol=0.1, rtol=0)
-    assert (together.keypoint_covariances.det() > 1.05 * alone.keypoint_covariances.det()).all()
+    covariance = codec.target_covariance(points, (96, 64))
+    first, second = (codec.encode(points + torch.tensor([d, 0.0]), covariance, (24, 16)) for d in (0, shift))
+    points, _, together = model._decode([[first], [1.01 * second]], make_tests(1))
+    if shift == 3:
+        torch.testing.assert_close(points[0, 0], torch.tensor([21.5, 40]), atol=0.1, rtol=0)
+    distance = float(points[0, 0, 0] - 20)
+    spread = (distance**2 + (shift - distance) ** 2) / 2
+    assert together[0, :, 0, 0].tolist() == pytest.approx([36 + spread] * 3, rel=0.05)
+    assert together[0, :, 1, 1].tolist() == pytest.approx([36] * 3, rel=0.05)
+
+
+def test_maps_that_are_more_than_heatmaps_have_one_scale():
+    likelihood = MEMBER['head'] | dict(type='LikelihoodHead', likelihood=dict(type='CovarianceLikelihood'))
+    members = [MEMBER | dict(head=likelihood)] * 2
+    model = MODELS.build(dict(type='KeypointEnsemble', members=members)).eval()
+    assert len(predict(model, torch.randn(1, 3, 96, 64))) == 1
+    model.scales = (1, 1.1)
+    with pytest.raises(InputError, match=r'expected scales=\[1\] of a LikelihoodHead'):
+        predict(model, torch.randn(1, 3, 96, 64))
 
 
 def test_the_ensemble_has_a_calibration_of_its_own():
@@ -129,11 +151,10 @@ def test_scales_look_at_the_same_points():
 
     maps = head.codec.encode(points, covariance, (24, 16))
     inputs = functional.interpolate(maps, scale_factor=head.codec.stride, mode='bicubic')
-    (mean,) = model._mean(look, inputs)
+    found, _, _ = model._decode(model._looks(look, inputs), make_tests(1))
     assert len(sizes) == 3 and sizes[1] is inputs
-    (found,) = head.decode([mean], make_tests(1))
     (alone,) = head.decode([functional.avg_pool2d(inputs, head.codec.stride)], make_tests(1))
-    torch.testing.assert_close(found.keypoints, alone.keypoints, atol=0.3, rtol=0)
+    torch.testing.assert_close(found, alone.keypoints, atol=0.3, rtol=0)
 
 
 def test_no_training_and_no_empty_ensemble():

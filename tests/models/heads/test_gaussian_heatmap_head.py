@@ -193,6 +193,14 @@ def test_flip_test_of_a_mirrored_sample_is_mirrored(generator):
         torch.testing.assert_close(back.keypoint_covariances, wanted, rtol=1e-3, atol=1e-2)
 
 
+def test_flip_test_refuses_widths_that_are_no_multiple_of_the_stride():
+    head, logits = passing(), torch.randn(1, 3, 8, 32)
+    sample = PoseDataSample(metainfo=dict(flip_indices=FLIP_INDICES, input_size=(126, 32)))
+    assert len(head.predict((logits,), [sample])) == 1
+    with pytest.raises(ValueError, match='width is a multiple of 4 px, not 126 px'):
+        head.predict([(logits,), (logits,)], [sample], dict(flip_test=True))
+
+
 def test_flip_test_of_an_equivariant_network_changes_nothing(generator):
     head, maps = passing(), random_heatmaps(generator)
     views = [(maps,), (maps.flip(-1)[:, FLIP_INDICES],)]
