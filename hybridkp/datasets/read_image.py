@@ -9,10 +9,7 @@ from mmpose.registry import TRANSFORMS
 
 from hybridkp.errors import InputError
 
-COLOR_TYPES = {
-    'color': cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH,
-    'grayscale': cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH,
-}
+COLOR_TYPES = {'color': cv2.IMREAD_COLOR, 'grayscale': cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH}
 JPEG_END, PNG_END = b'\xff\xd9', b'IEND\xaeB`\x82'
 JPEG_MARKER = re.compile(rb'\xff+([^\x00\xff\xd0-\xd7])', re.DOTALL)
 """A marker within a JPEG scan that ends it: neither a stuffed byte nor a restart."""
@@ -65,8 +62,8 @@ class ReadImage(BaseTransform):
 def read_image(path: str, record: str = '', color_type: str = 'color') -> np.ndarray:
     """Read an image file as (h, w, 3), BGR, or, grey, as (h, w), both uint8.
 
-    Of an image of more than 8 bits, as radiographs of 12 bits in files of 16 are, the range from its smallest to its
-    largest value becomes 0 to 255.
+    Of an image of more than 8 bits that is read as grey, as radiographs of 12 bits in files of 16 are, the range from
+    its smallest to its largest value becomes 0 to 255.
 
     Args:
         path: The file.

@@ -52,9 +52,8 @@ class ExportableKeypoints(nn.Module):
         inputs = self.normalise(images)
         if self.flip_indices is not None:
             inputs = torch.cat((inputs, inputs.flip(-1)))
-        views = zip(*(self._views(member, inputs, images.shape[0]) for member in self.members), strict=True)
-        means = [torch.stack(view).mean(dim=0) if len(view) > 1 else view[0] for view in views]
-        return self.head.decode_batch(means, self.flip_indices, self.calibration)
+        looks = [self._views(member, inputs, images.shape[0]) for member in self.members]
+        return self.head.decode_together(looks, self.flip_indices, self.calibration)
 
     def _views(self, member: nn.Module, inputs: Tensor, count: int) -> list[Tensor]:
         """Give what a member's head says of inputs, the mirrored ones, if there are any, after the first `count`."""

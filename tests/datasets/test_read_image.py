@@ -122,15 +122,13 @@ def test_what_cannot_be_read_or_is_too_large(tmp_path):
         read_image(str(tmp_path / 'a.png'))
 
 
-@pytest.mark.parametrize('color_type, channels', [('grayscale', ()), ('color', (3,))])
-def test_radiographs_of_twelve_bits_keep_their_grey_levels(color_type, channels, tmp_path):
+def test_radiographs_of_twelve_bits_keep_their_grey_levels(tmp_path):
     ramp = np.linspace(100, 4095, 256).astype(np.uint16).reshape(16, 16)
     cv2.imwrite(str(tmp_path / 'a.png'), ramp)
-    image = read_image(str(tmp_path / 'a.png'), color_type=color_type)
-    assert image.dtype == np.uint8 and image.shape == (16, 16, *channels)
-    assert np.array_equal(np.unique(image), np.arange(256)) and image[0, 0].max() == 0 and image[-1, -1].min() == 255
+    image = read_image(str(tmp_path / 'a.png'), color_type='grayscale')
+    assert image.dtype == np.uint8 and np.array_equal(image.ravel(), np.arange(256))
     cv2.imwrite(str(tmp_path / 'flat.png'), np.full((4, 4), 700, np.uint16))
-    assert not read_image(str(tmp_path / 'flat.png')).any()
+    assert not read_image(str(tmp_path / 'flat.png'), color_type='grayscale').any()
     cv2.imwrite(str(tmp_path / 'a.tiff'), np.where(ramp > 200, ramp, np.nan).astype(np.float32))
     with pytest.raises(InputError, match='a.tiff: expected an image of finite values'):
         read_image(str(tmp_path / 'a.tiff'), color_type='grayscale')

@@ -12,7 +12,6 @@ from hybridkp.errors import InputError
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.models.estimators.keypoint_estimator import predict_batch, to_image
 from hybridkp.ops.calibration import Calibration
-from hybridkp.ops.covariance import keep_definite
 from hybridkp.ops.zoom import zoom
 
 
@@ -68,10 +67,12 @@ class KeypointEnsemble(BaseModel):
             InputError: if there are scales, but the members' maps are more than heatmaps.
         """
         if mode == 'tensor':
-            return _mean(self._looks(lambda member, images: [member(images)], inputs))[0]
+            looks = self._looks(lambda member, images: [member(images)], inputs)
+            return torch.stack([heatmaps for (heatmaps,) in looks]).mean(dim=0)
         if mode == 'predict':
-            found = self._decode(self._looks(self._views, inputs), data_samples)
-            return to_image(self.members[0].head.instances(*found), data_samples)
+            head, looks = self.members[0].head, self._looks(self._views, inputs)
+            found = head.decode_together(looks, head.flip_indices(looks[0], data_samples), self.calibration)
+            return to_image(head.instances(*found), data_samples)
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: the members are trained one by one")
 
     def test_step(self, data: dict) -> list[PoseDataSample]:
@@ -79,18 +80,6 @@ class KeypointEnsemble(BaseModel):
         return predict_batch(self, data)
 
     val_step = test_step
-
-    def _decode(self, looks: list[list[Tensor]], samples: list[PoseDataSample]) -> tuple[Tensor, Tensor, Tensor]:
-        """Decode the views of all looks: points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2."""
-        head = self.members[0].head
-        flip_indices = head.flip_indices(looks[0], samples)
-        points, scores, _ = head.decode_batch(_mean(looks), flip_indices, nn.Identity())
-        moments = 0
-        for views in looks:
-            alone, _, covariances = head.decode_batch(views, flip_indices, nn.Identity())
-            apart = alone - points
-            moments = moments + covariances + apart[..., :, None] * apart[..., None, :]
-        return points, scores, self.calibration(keep_definite(moments / len(looks)))
 
     def _looks(self, look: Callable[[nn.Module, Tensor], list[Tensor]], inputs: Tensor) -> list[list[Tensor]]:
         """Give, of each scale and member, the views that `look` gives of a member and images."""
@@ -116,8 +105,3 @@ class KeypointEnsemble(BaseModel):
     def _views(member: nn.Module, inputs: Tensor) -> list[Tensor]:
         """Give a member's heatmaps of the images and, for the flip test, those of the mirrored images."""
         return [member.head.view(feats) for feats in member.views(inputs)]
-
-
-def _mean(looks: list[list[Tensor]]) -> list[Tensor]:
-    """Average the heatmaps of each view."""
-    return [torch.stack(heatmaps).mean(dim=0) for heatmaps in zip(*looks, strict=True)]

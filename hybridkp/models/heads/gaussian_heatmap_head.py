@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hybridkp.codecs.target_context import TargetContext
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
-from hybridkp.ops.covariance import merge, mirror
+from hybridkp.ops.covariance import keep_definite, merge, mirror
 from hybridkp.ops.peaks import highest_cells
 from hybridkp.ops.published_decoders import average_views
 
@@ -203,6 +203,29 @@ class GaussianHeatmapHead(BaseModule):
         else:
             keypoints, scores, covariances = self._decode_both(*views, flip_indices)
         return keypoints, scores, (self.calibration if calibration is None else calibration)(covariances)
+
+    def decode_together(
+        self,
+        looks: list[list[Tensor]],
+        flip_indices: list[int] | None = None,
+        calibration: Callable[[Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode the views that each of several networks, or of scales of the images, has of the same images.
+
+        A point is that of the mean of the views, its covariance the mean of the second moments about it of what each
+        says alone: where all agree, this is the law of total covariance. Returns what `decode_batch` returns.
+        """
+        if len(looks) == 1:
+            return self.decode_batch(looks[0], flip_indices, calibration)
+        means = [torch.stack(views).mean(dim=0) for views in zip(*looks, strict=True)]
+        keypoints, scores, _ = self.decode_batch(means, flip_indices, nn.Identity())
+        moments = 0
+        for views in looks:
+            alone, _, covariances = self.decode_batch(views, flip_indices, nn.Identity())
+            apart = alone - keypoints
+            moments = moments + covariances + apart[..., :, None] * apart[..., None, :]
+        calibration = self.calibration if calibration is None else calibration
+        return keypoints, scores, calibration(keep_definite(moments / len(looks)))
 
     def _decode_view(self, view: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Decode a view: points (B, K, 2) px, scores (B, K), covariances (B, K, 2, 2) px^2."""

@@ -80,11 +80,11 @@ def test_points_are_those_of_the_mean_of_the_heatmaps(flip_test):
 def test_members_that_disagree_are_less_certain(shift):
     """However far apart they are, of which the mean heatmap, with two peaks, would know nothing."""
     model = build(2)
-    codec = model.members[0].head.codec
+    head, codec = model.members[0].head, model.members[0].head.codec
     points = torch.tensor([[[20.0, 40.0]] * 3])
     covariance = codec.target_covariance(points, (96, 64))
     first, second = (codec.encode(points + torch.tensor([d, 0.0]), covariance, (24, 16)) for d in (0, shift))
-    points, _, together = model._decode([[first], [1.01 * second]], make_tests(1))
+    points, _, together = head.decode_together([[first], [1.01 * second]])
     if shift == 3:
         torch.testing.assert_close(points[0, 0], torch.tensor([21.5, 40]), atol=0.1, rtol=0)
     distance = float(points[0, 0, 0] - 20)
@@ -151,7 +151,7 @@ def test_scales_look_at_the_same_points():
 
     maps = head.codec.encode(points, covariance, (24, 16))
     inputs = functional.interpolate(maps, scale_factor=head.codec.stride, mode='bicubic')
-    found, _, _ = model._decode(model._looks(look, inputs), make_tests(1))
+    found, _, _ = head.decode_together(model._looks(look, inputs))
     assert len(sizes) == 3 and sizes[1] is inputs
     (alone,) = head.decode([functional.avg_pool2d(inputs, head.codec.stride)], make_tests(1))
     torch.testing.assert_close(found, alone.keypoints, atol=0.3, rtol=0)
