@@ -150,7 +150,7 @@ def test_broken_files_are_named_and_counted(random_network, call, photos, tmp_pa
         ('mouse', ('{tmp}/empty',), 'empty: expected images .* got none'),
         ('mouse', ('{tmp}/text.jpg',), 'text.jpg: expected an image, got a file that OpenCV cannot decode'),
         ('mouse', (PHOTOS, '--out', PHOTOS / 'out'), 'expected a folder outside of that of the images'),
-        ('mouse', (PHOTOS / NAMES[0], '--out', PHOTOS), 'expected another folder'),
+        ('mouse', (PHOTOS / NAMES[0], '--out', PHOTOS), 'expected a folder without images of yours'),
         ('detector', (PHOTOS, '--boxes', LABELS), 'the network sees whole frames'),
         ('people', (FRAMES, '--boxes', LABELS), 'expected boxes of .*img00.png, got none'),
         ('mouse', (PHOTOS, '--labels', DATA / 'mirror_mouse/test.json'), 'expected labels of .*885.jpg, got none'),
