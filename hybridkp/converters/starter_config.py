@@ -192,7 +192,7 @@ def plan(
 def _boxes(coco: dict) -> tuple[np.ndarray, np.ndarray]:
     """Give the sides (N, 2) of the labelled instances' boxes, and those of their images (N, 2), in px."""
     images = {image['id']: (image['width'], image['height']) for image in coco['images']}
-    kept = [a for a in coco['annotations'] if 'bbox' in a and 'keypoints' in a and is_labelled(a)]
+    kept = [a for a in coco['annotations'] if 'bbox' in a and is_labelled(a)]
     boxes = np.array([a['bbox'][2:] for a in kept], dtype=float).reshape(-1, 2)
     return boxes, np.array([images[a['image_id']] for a in kept], dtype=float).reshape(-1, 2)
 

@@ -66,7 +66,7 @@ def coco_to_yolo(path: str, names: Sequence[str], out_dir: str, split: str, imag
     lines: dict[int, list[str]] = {image['id']: [] for image in coco['images']}
     sizes = {image['id']: (image['width'], image['height']) for image in coco['images']}
     for person in coco['annotations']:
-        if 'bbox' in person and 'keypoints' in person and is_labelled(person):
+        if 'bbox' in person and is_labelled(person):
             row = _row(person, sizes[person['image_id']])
             if row is not None:
                 lines[person['image_id']].append(f'{classes[person["category_id"]]} {row}')

@@ -102,7 +102,7 @@ class CocoImages(CocoSet):
     def _counts(self, annotation: dict) -> bool:
         if annotation.get('iscrowd', 0) or 'bbox' not in annotation:
             return False
-        return self.unlabelled or ('keypoints' in annotation and is_labelled(annotation))
+        return self.unlabelled or is_labelled(annotation)
 
     def _arrays(self, people: list[dict], boxes: np.ndarray, classes: Mapping[int, int]) -> dict[str, np.ndarray]:
         """Make arrays of people's labels; of nobody's, to train on, those of one who is not there."""

@@ -194,7 +194,7 @@ def _check_boxes(path: str, posed: list) -> None:
 
 def is_labelled(annotation: dict) -> bool:
     """Say whether an annotation is one person, not a crowd, with at least one labelled keypoint."""
-    return not annotation.get('iscrowd', 0) and count_labelled(annotation) > 0
+    return not annotation.get('iscrowd', 0) and 'keypoints' in annotation and count_labelled(annotation) > 0
 
 
 def count_labelled(annotation: dict) -> int:

@@ -79,7 +79,7 @@ class CocoKeypoints(CocoSet):
     def _annotated(self, coco: dict) -> list[dict]:
         by_image = {image['id']: [] for image in coco['images']}
         for annotation in coco['annotations']:
-            if 'bbox' in annotation and 'keypoints' in annotation and is_labelled(annotation):
+            if 'bbox' in annotation and is_labelled(annotation):
                 by_image[annotation['image_id']].append(annotation)
         samples = (
             self._annotated_person(annotation, image)

@@ -85,7 +85,6 @@ class CovarianceCalibration(BaseMetric):
         self.constant = None if constant is None else _matrices(constant)
         self.bootstrap, self.seed = bootstrap, seed
         self.errors: np.ndarray | None = None
-        self._images: list[str] = []
         self.distances: dict[str, np.ndarray] = {}
         self.uncertainties: dict[str, np.ndarray] = {}
 
@@ -113,18 +112,17 @@ class CovarianceCalibration(BaseMetric):
         ordered = each_once(results)
         kept = {name: np.stack([result[name] for result in ordered]) for name in ordered[0] if name != 'key'}
         vectors, candidates, degenerate = self._candidates(kept)
-        self._images = [result['key'][0] for result in ordered]
         self.errors = radial(vectors)
         self.distances = {end: statistics.squared_distances(vectors, part) for end, part in candidates.items()}
         self.uncertainties = {end: statistics.sizes(part) for end, part in candidates.items()}
         self.uncertainties |= {'_score': -kept['scores'], '_oracle': self.errors}
-        axes, constant_axes = (self._axes(candidates.get(end), kept) for end in ('', '_constant'))
+        axes = {end: self._axes(candidates[end], kept) for end in ('', '_constant') if end in candidates}
         everything = {end: self._summary(vectors, part) for end, part in candidates.items()} | self._orders()
-        by_landmark = self._by_landmark(vectors, candidates, everything, axes)
+        by_landmark = self._by_landmark(vectors, candidates, everything, axes[''])
         self._report(everything, by_landmark, degenerate)
-        metrics = self._metrics(vectors, candidates, everything, by_landmark, axes)
-        if constant_axes:
-            metrics['axis_angle_constant'] = constant_axes[-1]['axis_angle']
+        images = [result['key'][0] for result in ordered]
+        metrics = self._metrics(vectors, candidates, everything, by_landmark, images)
+        metrics |= {f'axis_angle{end}': rows[-1]['axis_angle'] for end, rows in axes.items() if rows}
         return metrics | dict(degenerate=degenerate)
 
     def _candidates(self, kept: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
@@ -151,10 +149,10 @@ class CovarianceCalibration(BaseMetric):
         correlation = statistics.rank_correlation(self.uncertainties['_score'], self.errors)
         return {'_score': dict(correlation=correlation, AURC=area['_score']), '_oracle': dict(AURC=area['_oracle'])}
 
-    def _axes(self, predicted: np.ndarray | None, kept: dict[str, np.ndarray]) -> list[dict[str, float]] | None:
+    def _axes(self, predicted: np.ndarray, kept: dict[str, np.ndarray]) -> list[dict[str, float]] | None:
         """Return each landmark's angle and ratios, then the mean angle; None where no image has two readers."""
         freedom = kept['freedom'].sum(axis=0)
-        if predicted is None or not freedom.any():
+        if not freedom.any():
             return None
         scatter = (kept['scatter'] * _outer(kept['spacing'])).sum(axis=0)
         known = np.isfinite(predicted)
@@ -184,7 +182,7 @@ class CovarianceCalibration(BaseMetric):
         return rows
 
     def _metrics(
-        self, vectors: np.ndarray, candidates: dict, everything: dict, by_landmark: list[dict], axes: list | None
+        self, vectors: np.ndarray, candidates: dict, everything: dict, by_landmark: list[dict], images: list[str]
     ) -> dict[str, float]:
         """Return what a test prints, measure by measure."""
         metrics = {}
@@ -196,10 +194,10 @@ class CovarianceCalibration(BaseMetric):
                 metrics[f'{name}_worst'] = float(np.fmin.reduce([row[name] for row in by_landmark[:-1]]))
             if name == 'NLL' and '_constant' in candidates:
                 parts = [statistics.log_losses(vectors, candidates[end]) for end in ('_constant', '')]
-                ((low, high),) = intervals(parts[0] - parts[1], (), self.bootstrap, self.seed, self._images).tolist()
+                ((low, high),) = intervals(parts[0] - parts[1], (), self.bootstrap, self.seed, images).tolist()
                 gain = metrics['NLL_constant'] - metrics['NLL']
                 metrics |= dict(NLL_gain=gain, NLL_gain_low=low, NLL_gain_high=high)
-        return metrics | (dict(axis_angle=axes[-1]['axis_angle']) if axes else {})
+        return metrics
 
     def _report(self, everything: dict, by_landmark: list[dict], degenerate: int) -> None:
         logger, names = MMLogger.get_current_instance(), list(everything[''])

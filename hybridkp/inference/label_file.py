@@ -29,7 +29,7 @@ class LabelFile:
         self._spacings = {image['id']: pixel_spacing(image, coco) for image in coco['images']}
         self._people: dict[int, list[dict]] = {image['id']: [] for image in coco['images']}
         for annotation in coco['annotations']:
-            if 'bbox' in annotation and 'keypoints' in annotation and is_labelled(annotation):
+            if 'bbox' in annotation and is_labelled(annotation):
                 self._people[annotation['image_id']].append(annotation)
         self._records = ImageRecords(self._images)
 

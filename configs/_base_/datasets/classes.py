@@ -21,4 +21,4 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='mmpretrain.Accuracy', topk=(1, 5))
 test_evaluator = val_evaluator
 default_hooks = dict(checkpoint=dict(save_best='accuracy/top1', rule='greater', interval=1))
-custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ClassCountHook')]
+custom_hooks = [*_base_.custom_hooks, dict(type='ClassCountHook')]

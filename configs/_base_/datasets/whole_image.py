@@ -15,7 +15,7 @@ window = dict(
 meta = ('id', 'img_id', 'img_path', 'ori_shape', 'input_size', 'input_center', 'input_scale', 'flip_indices')
 pack = dict(type='PackPoseInputs', meta_keys=(*meta, 'raw_ann_info'))
 finish = [dict(type='YOLOXHSVRandomAug'), dict(type='RandomFlip'), dict(type='PersonLabels'), pack]
-custom_hooks = [dict(type='SyncBuffersHook'), dict(type='ClassCountHook')]
+custom_hooks = [*_base_.custom_hooks, dict(type='ClassCountHook')]
 workers = dict(num_workers=4, persistent_workers=True)
 train_dataloader = dict(batch_size=16, **workers, sampler=dict(type='DefaultSampler', shuffle=True))
 val_dataloader = dict(batch_size=16, **workers, sampler=dict(type='DefaultSampler', shuffle=False, round_up=False))
