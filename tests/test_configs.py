@@ -231,7 +231,9 @@ def test_state_dict_round_trip(cfg, model):
     other = MODELS.build(cfg.model)
     state = {key: value.clone() for key, value in model.state_dict().items()}
     other.load_state_dict(state, strict=True)
-    assert all(torch.equal(value, other.state_dict()[key]) for key, value in state.items())
+    loaded = other.state_dict()
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(value, loaded[key]) for key, value in state.items())
 
 
 @pytest.mark.parametrize('part', ['train', 'val', 'test'])

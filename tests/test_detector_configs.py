@@ -71,7 +71,8 @@ def test_one_step_gives_every_parameter_a_gradient(cfg, seen):
     assert not without and all(value.grad.isfinite().all() for value in model.parameters())
     other = MODELS.build(cfg.model)
     other.load_state_dict(model.state_dict(), strict=True)
-    assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())
+    loaded = other.state_dict()
+    assert all(torch.equal(value, loaded[name]) for name, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize('part', ['train', 'val', 'test'])
