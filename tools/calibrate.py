@@ -33,10 +33,19 @@ from hybridkp.ops.calibration import (
     fit,
     mahalanobis2,
 )
-from hybridkp.ops.cross_validation import choose, cross_validate, fold_factor, fold_numbers, left_out_factors
+from hybridkp.ops.cross_validation import (
+    choose,
+    cross_validate,
+    fold_factor,
+    fold_numbers,
+    gross_errors,
+    left_out_factors,
+)
 
 FOLDS = 5
 LEVELS = (0.5, 0.68, 0.9, 0.95)
+MANY = 0.03
+"""Share of gross errors beyond a heavy tail."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -71,7 +80,8 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--trim',
         action='store_true',
-        help='fit without the least likely errors: where some are gross, the ellipses then fit the others',
+        help='fit, and choose a kind, without the least likely errors: where some are gross, as left taken for '
+        'right, the ellipses then fit the others',
     )
     parser.add_argument('--work-dir', help='where the log goes; default work_dirs/NAME_OF_CONFIG')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...')
@@ -150,8 +160,9 @@ def calibrate(data: tuple[Tensor, Tensor, Tensor, Tensor], args: argparse.Namesp
     best, table = choose(*data, folds, trim=args.trim)
     kind = best if args.kind == 'auto' else args.kind
     print_table(table, kind)
+    print_gross(int(gross_errors(*data, folds).sum()), int((weights > 0).sum()), args.trim)
     calibration, known = fit(*data, kind, trim=args.trim), weights > 0
-    constant = constant_covariance(errors, weights)
+    constant = constant_covariance(errors, weights, trim=args.trim)
     before = mahalanobis2(errors, covariances)
     after = mahalanobis2(errors, cross_validate(*data, kind, folds, trim=args.trim))
     if args.conformal is not None:
@@ -159,7 +170,7 @@ def calibrate(data: tuple[Tensor, Tensor, Tensor, Tensor], args: argparse.Namesp
         factor = fold_factor(after, *rule)
         after = after / left_out_factors(after, *rule)[:, None]
         calibration = calibration._replace(conformal=torch.tensor(factor))
-        constant *= fold_factor(mahalanobis2(errors, cross_validate(*data, 'constant', folds)), *rule)
+        constant *= fold_factor(mahalanobis2(errors, cross_validate(*data, 'constant', folds, trim=args.trim)), *rule)
         print(f'\nconformal factor of the level {args.conformal:g}: {factor:.4f}')
     print(f'\n{"labels in the ellipse of":<25}' + ''.join(f'{100 * level:>7g} %' for level in LEVELS))
     for name, distances in (('before', before), ('after (cross-validated)', after)):
@@ -176,6 +187,14 @@ def print_table(table: dict[str, float], kind: str) -> None:
         print(f'{name:<25}{loss:>9.4f}{note}')
     if min(table, key=table.get) == 'constant':
         print('the same ellipse in every image is better: the predicted covariances say little about the image')
+
+
+def print_gross(count: int, labels: int, trimmed: bool) -> None:
+    """Say how many errors are gross, and what is to be done where they are more than a tail."""
+    if trimmed:
+        print(f'fitted and chosen without gross errors, {count} of {labels}')
+    elif count > MANY * labels:
+        print(f'{count} of {labels} errors are gross and make the ellipses wide: --trim fits and chooses without them')
 
 
 def save(content: dict, calibration: Calibration, about: dict, out: Path) -> None:

@@ -21,7 +21,11 @@ PRIOR = 5.0
 """How many pseudo samples hold a keypoint's map to that of all keypoints."""
 
 _SMALLEST = 1e-12  # px^2, of an eigenvalue
-_TRIMMED = -2 * math.log(1e-3)  # squared Mahalanobis distance that one Gaussian error in a thousand exceeds
+GROSS = -2 * math.log(1e-3)
+"""Squared Mahalanobis distance that one Gaussian error in a thousand exceeds."""
+
+_LONGEST = math.log(16.0)  # the greatest logarithm of an exponent: beyond, a line search would overflow
+_TRIMMINGS = 3  # how often a fit is repeated without the gross errors of the one before
 
 
 class Calibration(NamedTuple):
@@ -84,7 +88,7 @@ def fit(
             lower. Of Gaussian errors the result hardly changes.
 
     Raises:
-        ValueError: if there is no such kind, no label, or if `prior` is not positive.
+        ValueError: if there is no such kind, no label, if `prior` is not positive, or if no map fits.
     """
     if kind not in ('identity', *KINDS):
         raise ValueError(f'kind is one of identity, {", ".join(KINDS)}, not {kind!r}')
@@ -93,25 +97,27 @@ def fit(
         return Calibration.identity(errors.shape[1])
     errors, covariances, weights = _doubles(errors, covariances, weights)
     fitted = _fit(errors, covariances, weights, kind, prior)
-    for _ in range(3 if trim else 0):
-        likely = mahalanobis2(errors, calibrate(covariances, fitted)) < _TRIMMED
+    for _ in range(_TRIMMINGS if trim else 0):
+        likely = mahalanobis2(errors, calibrate(covariances, fitted)) < GROSS
         fitted = _fit(errors, covariances, weights * likely, kind, prior)
     return fitted
 
 
-def constant_covariance(errors: Tensor, weights: Tensor, prior: float = PRIOR) -> Tensor:
+def constant_covariance(errors: Tensor, weights: Tensor, prior: float = PRIOR, trim: bool = False) -> Tensor:
     """Return the second moment (K, 2, 2) px^2 of each keypoint's errors: what is known without looking at the image.
 
-    As in `fit`, `prior` pseudo samples of all keypoints' errors are added to each keypoint's; 0 for none.
+    As in `fit`, `prior` pseudo samples of all keypoints' errors are added to each keypoint's, 0 for none, and with
+    `trim` the least likely errors are left out.
 
     Raises:
         ValueError: if there is no label.
     """
     _check(errors, None, weights, 1.0)
     errors, weights = torch.where(weights[..., None] > 0, errors, 0).double(), weights.double()
-    sums, counts = (weights[..., None, None] * _outer(errors)).sum(dim=0), weights.sum(dim=0)
-    pooled = sums.sum(dim=0) / counts.sum() + _SMALLEST * torch.eye(2).to(sums)
-    return (sums + prior * pooled) / (counts + prior)[:, None, None]
+    found = _second_moments(errors, weights, prior)
+    for _ in range(_TRIMMINGS if trim else 0):
+        found = _second_moments(errors, weights * (mahalanobis2(errors, found) < GROSS), prior)
+    return found
 
 
 def conformal_factor(distances: Tensor, level: float, together: int = 1) -> float:
@@ -153,6 +159,12 @@ def _check(errors: Tensor, covariances: Tensor | None, weights: Tensor, prior: f
         raise ValueError(f'prior is a positive number of pseudo samples, not {prior}')
 
 
+def _second_moments(errors: Tensor, weights: Tensor, prior: float) -> Tensor:
+    sums, counts = (weights[..., None, None] * _outer(errors)).sum(dim=0), weights.sum(dim=0)
+    pooled = sums.sum(dim=0) / counts.sum() + _SMALLEST * torch.eye(2).to(sums)
+    return (sums + prior * pooled) / (counts + prior)[:, None, None]
+
+
 def _doubles(errors: Tensor, covariances: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.where(weights[..., None] > 0, errors, 0).double(), covariances.double(), weights.double()
 
@@ -168,12 +180,17 @@ def _fit(errors: Tensor, covariances: Tensor, weights: Tensor, kind: str, prior:
 def _most_likely(
     errors: Tensor, covariances: Tensor, weights: Tensor, expected: Tensor, kind: str, prior: float
 ) -> Calibration:
-    """Find the most likely map, given `prior` pseudo samples of each keypoint with covariances (N, K, 2, 2)."""
+    """Find the most likely map, given `prior` pseudo samples of each keypoint with covariances (N, K, 2, 2).
+
+    An exponent leaves a keypoint's mean size as it is, and the factor alone changes it: else both would have to change
+    together, along a valley that is too narrow to search.
+    """
     shares = weights + (weights.sum(dim=0) <= 0).to(weights)
     shares = prior * shares / shares.sum(dim=0)
     moments = weights[..., None, None] * _outer(errors) + shares[..., None, None] * expected
     masses, spectrum = weights + shares, _spectrum(covariances)
     total = masses.sum(dim=0)
+    size = (masses * (spectrum[0] + spectrum[1]) / 2).sum(dim=0) / total
     unit = (moments.sum(dim=0).diagonal(dim1=-2, dim2=-1).mean(dim=-1) / total).sqrt()[:, None]
     part = 0.5 if kind == 'additive' else 1.0  # of the errors is what the prediction knows of, to begin with
     factor = (inverse(covariances) * moments).sum(dim=(0, 2, 3)) / (2 * total)
@@ -184,7 +201,8 @@ def _most_likely(
 
     def build() -> Calibration:
         offset = _square(cholesky * unit) if kind == 'additive' else errors.new_zeros(len(total), 2, 2)
-        return Calibration(log_scale, log_exponent.exp(), offset, errors.new_ones(()))
+        exponent = (_LONGEST * (log_exponent / _LONGEST).tanh()).exp()
+        return Calibration(log_scale + (1 - exponent) * size, exponent, offset, errors.new_ones(()))
 
     def loss() -> Tensor:
         scale, exponent, offset, _ = build()
@@ -193,7 +211,10 @@ def _most_likely(
         return losses.sum() / total.mean()
 
     _minimise(loss, free)
-    return Calibration(*(value.detach() for value in build()))
+    found = Calibration(*(value.detach() for value in build()))
+    if not all(value.isfinite().all() for value in found):
+        raise ValueError(f'no map of kind {kind!r} fits these errors and covariances')
+    return found
 
 
 @torch.enable_grad()

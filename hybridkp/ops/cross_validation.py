@@ -5,6 +5,7 @@ import math
 from torch import Tensor
 
 from hybridkp.ops.calibration import (
+    GROSS,
     KINDS,
     PRIOR,
     calibrate,
@@ -55,10 +56,20 @@ def cross_validate(
     for fold in folds.unique():
         out, rest = folds == fold, folds != fold
         if kind == 'constant':
-            mapped[out] = constant_covariance(errors[rest], weights[rest], prior)
+            mapped[out] = constant_covariance(errors[rest], weights[rest], prior, trim)
         else:
             mapped[out] = calibrate(mapped[out], fit(errors[rest], covariances[rest], weights[rest], kind, prior, trim))
     return mapped
+
+
+def gross_errors(errors: Tensor, covariances: Tensor, weights: Tensor, folds: Tensor, prior: float = PRIOR) -> Tensor:
+    """Tell (N, K) which errors are gross, as swaps are: less likely than one in a thousand.
+
+    Likely under the other folds' trimmed `constant_covariance`: what counts as gross does not depend on the
+    prediction. The arguments are those of `cross_validate`.
+    """
+    typical = cross_validate(errors, covariances, weights, 'constant', folds, prior, trim=True)
+    return (weights > 0) & (mahalanobis2(errors.double(), typical) >= GROSS)
 
 
 def choose(
@@ -71,16 +82,17 @@ def choose(
 ) -> tuple[str, dict[str, float]]:
     """Choose the kind of map whose mean negative log-likelihood, cross-validated, is the smallest.
 
-    The arguments are those of `cross_validate`.
+    The arguments are those of `cross_validate`; with `trim` the likelihood is that of all but the `gross_errors`.
 
     Returns:
         The kind, ``'identity'`` or one of `KINDS`, and the table of all of them with ``'constant'``, in nats a label.
     """
-    table, known = {}, weights > 0
+    counted = weights * ~gross_errors(errors, covariances, weights, folds, prior) if trim else weights
+    table, known = {}, counted > 0
     for kind in ('identity', 'constant', *KINDS):
         mapped = cross_validate(errors, covariances, weights, kind, folds, prior, trim)[known]
         losses = (mahalanobis2(errors[known].double(), mapped) + determinant(mapped).log()) / 2 + math.log(2 * math.pi)
-        table[kind] = float((weights[known] * losses).sum() / weights.sum())
+        table[kind] = float((counted[known] * losses).sum() / counted.sum())
     return min(('identity', *KINDS), key=table.get), table
 
 

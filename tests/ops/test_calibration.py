@@ -194,6 +194,28 @@ def test_trimming_leaves_gross_errors_out(generator):
     )
 
 
+@pytest.mark.parametrize('seed', range(6))
+def test_a_steep_map_of_large_ellipses_is_found(seed):
+    """The errors of ellipses of 20 px that hardly differ grow with their fourth power, so that factor and exponent
+    have to change together, unless the size is taken out first."""
+    generator = torch.Generator().manual_seed(seed)
+    sigmas = (0.2 * torch.randn(2, 60, K, generator=generator, dtype=torch.double)).exp()
+    angles = math.pi * torch.rand(60, K, generator=generator, dtype=torch.double)
+    errors, weights = draw_errors(from_sigmas(*3 * sigmas**4, angles), generator), torch.ones(60, K)
+    plain, large = (fit(errors, from_sigmas(*unit * sigmas, angles), weights, 'affine') for unit in (1, 20))
+    assert plain.exponent == pytest.approx(4, abs=0.5) and large.exponent == pytest.approx(
+        plain.exponent.item(), abs=1e-3
+    )
+    shift = 2 * math.log(20) * large.exponent
+    torch.testing.assert_close(large.log_scale + shift, plain.log_scale, rtol=0, atol=1e-2)
+
+
+def test_what_cannot_be_fitted_is_refused():
+    covariances = torch.full((3, 1, 2, 2), math.nan)
+    with pytest.raises(ValueError, match="no map of kind 'affine' fits"):
+        fit(torch.ones(3, 1, 2), covariances, torch.ones(3, 1), 'affine')
+
+
 def test_second_moments_by_hand():
     errors = torch.tensor([[[3.0, 0.0], [math.nan, 1.0]], [[1.0, 2.0], [0.0, 4.0]]])
     weights = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
@@ -203,6 +225,17 @@ def test_second_moments_by_hand():
     pooled = (first + second) / 3
     wanted = torch.stack(((first + 2 * pooled) / 4, (second + 2 * pooled) / 3)).double()
     torch.testing.assert_close(constant_covariance(errors, weights, prior=2.0), wanted)
+
+
+def test_trimmed_second_moments_are_those_of_the_others(generator):
+    errors = torch.randn(200, K, 2, generator=generator)
+    gross = errors.clone()
+    gross[::25] += 40
+    weights = torch.ones(200, K)
+    weights[::25] = 0
+    wanted = constant_covariance(errors, weights, trim=True)
+    torch.testing.assert_close(constant_covariance(gross, torch.ones(200, K), trim=True), wanted)
+    assert constant_covariance(gross, torch.ones(200, K)).diagonal(dim1=-2, dim2=-1).min() > 30
 
 
 def test_conformal_factor_by_hand():

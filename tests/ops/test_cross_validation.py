@@ -13,7 +13,14 @@ from hybridkp.ops.calibration import (
     fit,
 )
 from hybridkp.ops.covariance import from_sigmas
-from hybridkp.ops.cross_validation import choose, cross_validate, fold_factor, fold_numbers, left_out_factors
+from hybridkp.ops.cross_validation import (
+    choose,
+    cross_validate,
+    fold_factor,
+    fold_numbers,
+    gross_errors,
+    left_out_factors,
+)
 
 K = 6
 
@@ -46,6 +53,21 @@ def test_the_true_kind_is_chosen(kind, generator):
     chosen, table = choose(*data, fold_numbers(torch.arange(300), 5))
     assert chosen == kind and list(table) == ['identity', 'constant', *KINDS]
     assert min(table, key=table.get) == kind and all(map(math.isfinite, table.values()))
+
+
+def test_gross_errors_do_not_choose(generator):
+    """As where a left paw is taken for the right one: likelihood then prefers what is wide."""
+    truth = Calibration.identity(K)._replace(log_scale=torch.full((K,), -3.0).double())
+    errors, covariances, weights = draw(truth, generator)
+    swapped = torch.rand(300, K, generator=generator) < 0.04
+    errors[swapped] += 30
+    folds = fold_numbers(torch.arange(300), 5)
+    chosen, table = choose(errors, covariances, weights, folds)
+    assert chosen == 'additive' and table['scale'] > table['constant'] + 1
+    chosen, table = choose(errors, covariances, weights, folds, trim=True)
+    assert chosen == 'scale' and table['scale'] < min(table['identity'], table['constant']) - 0.3
+    gross = gross_errors(errors, covariances, weights, folds)
+    assert gross[swapped].all() and gross[~swapped].float().mean() < 0.1
 
 
 def test_constant_is_in_the_table_but_not_chosen(generator):

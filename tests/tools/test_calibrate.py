@@ -124,6 +124,16 @@ def test_kind_level_and_file_are_as_asked(config, trained, call, tmp_path, capsy
     assert [path.name for path in (tmp_path / 'mine').iterdir()] == ['own.pth']
 
 
+def test_many_gross_errors_are_named_with_what_to_do(load_tool, capsys):
+    tool = load_tool('calibrate')
+    tool.print_gross(12, 274, trimmed=False)
+    assert capsys.readouterr().out.startswith('12 of 274 errors are gross and make the ellipses wide: --trim ')
+    tool.print_gross(5, 274, trimmed=False)  # a heavy tail
+    assert not capsys.readouterr().out
+    tool.print_gross(5, 274, trimmed=True)
+    assert capsys.readouterr().out == 'fitted and chosen without gross errors, 5 of 274\n'
+
+
 def test_a_map_is_fitted_anew_and_not_on_top(calibrated, config, call, tmp_path):
     call('calibrate', config, calibrated[0], '--work-dir', tmp_path, '--out', tmp_path / 'again.pth')
     ours, theirs = load(tmp_path / 'again.pth'), load(calibrated[0])
