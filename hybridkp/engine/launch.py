@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from hybridkp.engine.config_check import check_config
-from hybridkp.engine.data_root import move_data
+from hybridkp.engine.data_options import follow_files, move_data
 from hybridkp.errors import InputError
 
 _CONFIG_ERROR = re.compile(
@@ -25,7 +25,8 @@ _CONFIG_ERROR = re.compile(
 def load_config(path: str, options: dict | None, work_dir: str | None) -> Config:
     """Read a config, apply options and say where its results go (``work_dirs/NAME`` if nobody says).
 
-    The option ``data_root`` moves all of its data, see `move_data`; other options come after that one.
+    The option ``data_root`` moves all of its data, see `move_data`; other options come after that one. An annotation
+    file that is given to a data set reaches its metric as well, see `follow_files`.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -40,6 +41,7 @@ def load_config(path: str, options: dict | None, work_dir: str | None) -> Config
     options = dict(options or {})
     if 'data_root' in options:
         move_data(cfg, options.pop('data_root'))
+    follow_files(cfg, options)
     try:
         cfg.merge_from_dict(options)
     except (KeyError, TypeError) as error:

@@ -1,11 +1,11 @@
-"""One option for the folder of the data, in every config."""
+"""One option for the folder of the data, and one for each file, in every config."""
 
 from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 
-from hybridkp.engine.data_root import move_data
+from hybridkp.engine.data_options import follow_files, move_data
 from hybridkp.engine.launch import load_config
 from hybridkp.errors import InputError
 
@@ -73,4 +73,36 @@ def test_what_cannot_be_moved(content, root, message):
     cfg = Config(content, cfg_text=' ', filename='my.py')
     with pytest.raises(InputError, match=f'^my.py: {message}'):
         move_data(cfg, root)
+    assert cfg.to_dict() == content
+
+
+def test_metrics_and_targets_follow_the_files():
+    files = dict(train='block2/train.json', val='block2/val.json', test='other.json')
+    options = {f'{part}_dataloader.dataset.ann_file': file for part, file in files.items()}
+    readers = load_config(str(CONFIGS / 'landmark/unet_isbi2015_128x128_wide-readers.py'), options, None)
+    assert readers.model.head.codec.covariance.ann_file == 'data/isbi2015/block2/train.json'
+    mouse = load_config(
+        str(CONFIGS / 'animal/hybridnet_s_mirror_mouse_256x256.py'), options | dict(data_root='a'), None
+    )
+    assert mouse.val_evaluator[0].ann_file == 'a/block2/val.json' and mouse.test_evaluator[0].ann_file == 'a/other.json'
+    assert mouse.val_dataloader.dataset.ann_file == 'block2/val.json' and 'ann_file' not in mouse.val_evaluator[1]
+
+
+def test_a_file_that_validation_and_test_share_is_changed_where_it_is_asked_for():
+    options = {'test_dataloader.dataset.ann_file': 'mine.json', 'test_dataloader.dataset.data_root': 'b/'}
+    cfg = load_config(str(CONFIGS / 'body/hybridnet_s_coco_sample_256x192.py'), options, None)
+    assert cfg.test_evaluator.ann_file == 'b/mine.json'
+    assert cfg.val_evaluator.ann_file == cfg.val_dataloader.dataset.data_root + cfg.val_dataloader.dataset.ann_file
+
+
+def test_what_is_said_of_a_metric_itself_wins():
+    options = {'val_dataloader.dataset.ann_file': 'mine.json', 'val_evaluator.0.ann_file': 'theirs.json'}
+    cfg = load_config(str(CONFIGS / 'animal/hybridnet_s_mirror_mouse_256x256.py'), options, None)
+    assert cfg.val_evaluator[0].ann_file == 'theirs.json'
+
+
+@pytest.mark.parametrize('content', [OLD, dict(a=1), dict(val_dataloader=None), dict(model=dict(a='data/a/x.json'))])
+def test_without_such_options_nothing_changes(content):
+    cfg = Config(content)
+    follow_files(cfg, {'val_dataloader.batch_size': 3, 'val_dataloader.dataset.ann_file': 'y.json'})
     assert cfg.to_dict() == content
