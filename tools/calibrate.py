@@ -11,7 +11,6 @@ import argparse
 import io
 from pathlib import Path
 
-import numpy as np
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner, load_checkpoint
@@ -25,7 +24,7 @@ from hybridkp.engine.checkpoint import check_checkpoint
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 from hybridkp.errors import InputError
 from hybridkp.evaluation.calibration_statistics import coverages
-from hybridkp.evaluation.sample_errors import error_vectors
+from hybridkp.evaluation.input_errors import input_errors
 from hybridkp.ops.calibration import (
     KINDS,
     Calibration,
@@ -119,31 +118,8 @@ def predict(runner: Runner, loader: torch.utils.data.DataLoader) -> list[PoseDat
         return [sample for batch in loader for sample in runner.model.test_step(batch)]
 
 
-def collect(samples: list[PoseDataSample]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Give errors (N, K, 2), covariances (N, K, 2, 2) and weights (N, K) in input px, and the images' numbers (N,)."""
-    errors, covariances, weights = (torch.stack(parts) for parts in zip(*map(measure, samples), strict=True))
-    finite = covariances.flatten(-2).isfinite().all(dim=-1)
-    covariances[~finite] = 0
-    definite = torch.linalg.eigvalsh(covariances).amin(dim=-1) > 0
-    covariances[~definite] = torch.eye(2).to(covariances)
-    usable = definite & errors.isfinite().all(dim=-1)
-    if wrong := int(((weights > 0) & ~usable).sum()):
-        print(f'warning: {wrong} predictions are not finite or have no positive definite covariance, and are left out')
-    names = np.unique([sample.img_path for sample in samples], return_inverse=True)[1]
-    return errors, covariances, weights * usable, torch.from_numpy(names)
-
-
-def measure(sample: PoseDataSample) -> tuple[Tensor, Tensor, Tensor]:
-    """Give a sample's errors (K, 2), covariances (K, 2, 2) and weights (K,), in input px."""
-    scale = np.asarray(sample.metainfo['input_scale']) / np.asarray(sample.metainfo['input_size'])
-    errors = error_vectors(sample.to_dict())
-    covariances = sample.pred_instances.keypoint_covariances[0].astype(float) / np.outer(scale, scale)
-    labelled = ~np.isnan(errors).any(axis=1)
-    return torch.from_numpy(errors / scale), torch.from_numpy(covariances), torch.from_numpy(labelled.astype(float))
-
-
 def join(found: list[tuple[Tensor, Tensor, Tensor, Tensor]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Join what `collect` finds; gives errors, covariances, weights, and the folds (N,) to cross-validate with.
+    """Join what `input_errors` finds; gives errors, covariances, weights, and the folds (N,) to cross-validate with.
 
     Of several checkpoints each is a fold.
     """
@@ -231,13 +207,13 @@ def load(path: str, model: nn.Module, config: str) -> dict:
 
 
 def measure_all(runner: Runner, configs: list[Config], checkpoints: list[str]) -> tuple[list, list[str]]:
-    """Give what `collect` finds for each checkpoint on its validation set, and the annotation files of those."""
+    """Give what `input_errors` finds for each checkpoint on its validation set, and the annotation files of those."""
     found, files = [], []
     for cfg, path in zip(configs, checkpoints, strict=True):
         load(path, runner.model, cfg.filename)
         with explain_errors(cfg):
             loader = runner.build_dataloader(cfg.val_dataloader)
-        found.append(collect(predict(runner, loader)))
+        found.append(input_errors(predict(runner, loader)))
         files.append(loader.dataset.ann_file)
         count, labels = len(found[-1][3].unique()), int((found[-1][2] > 0).sum())
         print(f"\ncalibrating on {count} images of val_dataloader's {files[-1]} with {labels} labels")
