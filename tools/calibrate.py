@@ -43,8 +43,8 @@ from hybridkp.ops.cross_validation import (
 
 FOLDS = 5
 LEVELS = (0.5, 0.68, 0.9, 0.95)
-MANY = 0.03
-"""Share of gross errors beyond a heavy tail."""
+HEAVY_TAIL = 0.03
+"""Share of gross errors that a heavy tail has without any swaps."""
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -169,7 +169,7 @@ def print_gross(count: int, labels: int, trimmed: bool) -> None:
     """Say how many errors are gross, and what is to be done where they are more than a tail."""
     if trimmed:
         print(f'fitted and chosen without gross errors, {count} of {labels}')
-    elif count > MANY * labels:
+    elif count > HEAVY_TAIL * labels:
         print(f'{count} of {labels} errors are gross and make the ellipses wide: --trim fits and chooses without them')
 
 

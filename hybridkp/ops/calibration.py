@@ -24,7 +24,7 @@ _SMALLEST = 1e-12  # px^2, of an eigenvalue
 GROSS = -2 * math.log(1e-3)
 """Squared Mahalanobis distance that one Gaussian error in a thousand exceeds."""
 
-_LONGEST = math.log(16.0)  # the greatest logarithm of an exponent: beyond, a line search would overflow
+_MAX_LOG_EXPONENT = math.log(16.0)  # beyond, a line search would overflow
 _TRIMMINGS = 3  # how often a fit is repeated without the gross errors of the one before
 
 
@@ -69,9 +69,9 @@ def fit(
 ) -> Calibration:
     """Fit a map by the maximum likelihood of Gaussian errors, in double precision.
 
-    The kinds are ``'scale'``: a factor a keypoint; ``'affine'``: also an exponent, one for all keypoints, so that log
-    eigenvalues are mapped linearly; ``'additive'``: a factor and an offset a keypoint, with a constant covariance a
-    keypoint for a limit; and ``'identity'``.
+    The kinds are ``'scale'``: a factor a keypoint; ``'affine'``: also an exponent, one for all keypoints, 1/16 to 16,
+    so that log eigenvalues are mapped linearly; ``'additive'``: a factor and an offset a keypoint, with a constant
+    covariance a keypoint for a limit; and ``'identity'``.
 
     One map of all keypoints is fitted first, itself held to their best common factor. To the errors of each keypoint
     are then added `prior` pseudo samples of that map, spread over the keypoint's predictions, by their expectation, so
@@ -201,7 +201,7 @@ def _most_likely(
 
     def build() -> Calibration:
         offset = _square(cholesky * unit) if kind == 'additive' else errors.new_zeros(len(total), 2, 2)
-        exponent = (_LONGEST * (log_exponent / _LONGEST).tanh()).exp()
+        exponent = (_MAX_LOG_EXPONENT * (log_exponent / _MAX_LOG_EXPONENT).tanh()).exp()
         return Calibration(log_scale + (1 - exponent) * size, exponent, offset, errors.new_ones(()))
 
     def loss() -> Tensor:
