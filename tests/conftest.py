@@ -111,6 +111,18 @@ loader = dict(num_workers=0, persistent_workers=False)
 test_dataloader = dict(**loader, batch_size=4, dataset=data)
 test_evaluator = [dict(type='EPE')]
 """
+_CLOSEUPS = """
+_base_ = {base!r}
+model = dict(test_cfg=dict(search_radius=0.2))
+meta = ('id', 'img_id', 'img_path', 'ori_shape', 'input_size', 'input_center', 'input_scale', 'prior_keypoints')
+read = [dict(type='ReadImage'), dict(type='GetBBoxCenterScale', padding=1.2)]
+crop = dict(type='TopdownAffine', input_size=(64, 64))
+pack = [dict(type='KeypointLabels'), dict(type='PackPoseInputs', meta_keys=meta)]
+data = dict(type='CocoCloseups', data_root={data!r}, pipeline=[*read, crop, *pack], points_file='nowhere.json')
+loader = dict(num_workers=0, persistent_workers=False)
+test_dataloader = dict(**loader, batch_size=4, dataset=data)
+test_evaluator = [dict(type='EPE')]
+"""
 _DETECTOR = """
 _base_ = {base!r}
 widths = (8, 8, 8, 8)
@@ -131,11 +143,12 @@ test_evaluator = dict(ann_file={data!r} + 'annotations/person_keypoints_val2017.
 
 @pytest.fixture(scope='session')
 def random_network(tmp_path_factory) -> Callable[..., tuple[str, str]]:
-    """Write a small network with random weights, 'people', 'mouse' or 'detector'; gives config and checkpoint."""
+    """Write a small network with random weights, of one of four kinds; gives config and checkpoint."""
     root, folder = Path(__file__).parents[1], tmp_path_factory.mktemp('networks')
     kinds = dict(
         people=(_PEOPLE, 'configs/body/hybridnet_s_coco_sample_256x192.py', 'tests/data/coco/'),
         mouse=(_MOUSE, 'configs/animal/hybridnet_s_mirror_mouse_256x256.py', 'tests/data/mirror_mouse/'),
+        closeups=(_CLOSEUPS, 'configs/animal/hybridnet_s_mirror_mouse_256x256.py', 'tests/data/mirror_mouse/'),
         detector=(_DETECTOR, 'configs/detector/yolov7_n_pose_coco_sample_images_320x320.py', 'tests/data/coco/'),
     )
 

@@ -41,7 +41,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--boxes', metavar='FILE.json', help='boxes of people: COCO annotations, detections or predictions of this tool'
     )
     boxes.add_argument(
-        '--detector', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help='a network of configs/detector or of MMDetection'
+        '--detector',
+        nargs=2,
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='a network of configs/detector or of MMDetection, or the first of two networks of landmarks',
     )
     parser.add_argument('--labels', metavar='FILE.json', help='COCO annotations to draw beside the predictions')
     add_drawing_arguments(parser)

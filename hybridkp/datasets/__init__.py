@@ -2,6 +2,7 @@
 
 from hybridkp.datasets.change_view import ChangeView
 from hybridkp.datasets.class_folder import ClassFolder
+from hybridkp.datasets.coco_closeups import CocoCloseups
 from hybridkp.datasets.coco_images import CocoImages
 from hybridkp.datasets.coco_keypoints import CocoKeypoints
 from hybridkp.datasets.elastic_deformation import ElasticDeformation
@@ -23,6 +24,7 @@ from hybridkp.datasets.yolo_images import YoloImages
 __all__ = [
     'ChangeView',
     'ClassFolder',
+    'CocoCloseups',
     'CocoImages',
     'CocoKeypoints',
     'ElasticDeformation',

@@ -20,7 +20,9 @@ from hybridkp.inference.evaluated_set import evaluated_set, trained_skeleton
 LABELLING = ('KeypointLabels', 'PersonLabels', 'MixReaders', 'GenerateTarget')
 """The transforms that make labels."""
 
-Boxes = tuple[np.ndarray, np.ndarray]
+Boxes = tuple[np.ndarray, ...]
+"""Boxes (N, 4), left, top, right, bottom in px, their scores (N,) and, of the first of two networks, its points
+(N, K, 2) in px."""
 
 
 class FramePredictor:
@@ -75,7 +77,7 @@ class FramePredictor:
         Args:
             images: (h, w, 3), BGR, or (h, w), uint8; they are changed to what the network was trained on.
             boxes: for each image those of the people, (N, 4), left, top, right, bottom in px, and their scores (N,), or
-                None for the whole image.
+                None for the whole image; after them may come what the first of two networks found, (N, K, 2) px.
 
         Returns:
             For each image N people as numpy arrays, float32: ``keypoints`` (N, K, 2) px, ``keypoint_scores`` and
@@ -105,10 +107,12 @@ class FramePredictor:
             boxes = np.array([[0, 0, width - 1, height - 1]], np.float32), np.ones(1, np.float32)
         meta = {key: self.meta[key] for key in PIPELINE_KEYS if key in self.meta}
         inputs = []
-        for i, (box, score) in enumerate(zip(*boxes, strict=True)):
+        for i, (box, score, *prior) in enumerate(zip(*boxes, strict=True)):
             sample = dict(img=image, img_id=0, id=i, **meta)
             if not self.single_stage:
                 sample |= dict(bbox=np.float32(box)[None], bbox_score=np.float32([score]))
+            if prior:
+                sample['prior_keypoints'] = np.float32(prior)
             inputs.append(self.pipeline(sample))
         return inputs
 

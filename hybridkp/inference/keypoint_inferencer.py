@@ -12,12 +12,13 @@ from mmengine.structures import InstanceData
 from hybridkp import stack
 from hybridkp.engine.launch import load_config
 from hybridkp.errors import InputError
+from hybridkp.inference.first_stage import FirstStage
 from hybridkp.inference.frame_predictor import Boxes, FramePredictor
 from hybridkp.inference.media_frame import MediaFrame
 from hybridkp.inference.media_source import Inputs, MediaSource
 from hybridkp.inference.people_picture import PeoplePicture
 from hybridkp.inference.person_boxes import PersonBoxes
-from hybridkp.inference.person_detector import PersonDetector
+from hybridkp.inference.person_detector import PersonDetector, read_config
 
 BOX_SCORE = 0.25
 """The least score of a box that people are looked for in."""
@@ -36,7 +37,8 @@ class KeypointInferencer:
         checkpoint: the checkpoint file, or several, whose heatmaps are averaged.
         device: where it runs, like ``'cpu'`` or ``'cuda:0'``; None for the first GPU, or the CPU where there is none.
         boxes: a file of boxes, see `PersonBoxes` for its forms.
-        detector: a detector's config and checkpoint, see `PersonDetector`.
+        detector: the config and checkpoint of a detector, see `PersonDetector`, or of the first of two networks, see
+            `FirstStage`.
         score_threshold: people whose box has a lower score are left out; None for the config's own threshold, and for
             boxes of a file or detector 0.25.
         batch_size: how many images, or boxes, the network sees at a time.
@@ -77,7 +79,17 @@ class KeypointInferencer:
             raise InputError('expected boxes of a file or of a detector, got both')
         minimum = BOX_SCORE if score_threshold is None else score_threshold
         self.boxes = PersonBoxes(boxes, minimum) if boxes else None
-        self.detector = PersonDetector(*detector, self.device, minimum) if detector else None
+        self.detector = self._build_detector(*detector, minimum) if detector else None
+
+    def _build_detector(self, config: str, checkpoint: str, minimum: float) -> PersonDetector | FirstStage:
+        cfg = read_config(config)
+        if cfg.model.type not in ('KeypointEstimator', 'KeypointEnsemble'):
+            return PersonDetector(config, checkpoint, self.device, minimum)
+        first = FirstStage(cfg, checkpoint, self.device)
+        ours, its = (list(meta['keypoint_name2id']) for meta in (self.dataset_meta, first.predictor.meta))
+        if its != ours:
+            raise InputError(f'{config}: expected the keypoints of {self.config.filename}, {ours}, got {its}')
+        return first
 
     @property
     def dataset_meta(self) -> dict:

@@ -9,9 +9,7 @@ import numpy as np
 from mmengine.config import Config
 
 from hybridkp.errors import InputError
-from hybridkp.inference.frame_predictor import FramePredictor, as_read
-
-Boxes = tuple[np.ndarray, np.ndarray]
+from hybridkp.inference.frame_predictor import Boxes, FramePredictor, as_read
 
 
 class PersonDetector:
@@ -32,7 +30,7 @@ class PersonDetector:
     def __init__(self, config: str, checkpoint: str, device: str, minimum: float = 0.25, category: int = 0):
         self.minimum, self.category, self.name = minimum, category, f'{Path(config).name} {Path(checkpoint).name}'
         self.predictor = self.model = None
-        cfg = _load(config)
+        cfg = read_config(config)
         if cfg.model.type == 'SingleStageEstimator':
             self.predictor = FramePredictor(cfg, [checkpoint], device)
             self.predictor.model.test_cfg = {**self.predictor.model.test_cfg, 'score_threshold': minimum}
@@ -61,8 +59,13 @@ class PersonDetector:
         return boxes
 
 
-def _load(path: str) -> Config:
-    """Read a config of ours or of others, whose keys may be unknown here."""
+def read_config(path: str) -> Config:
+    """Read a config of ours or of others, whose keys may be unknown here.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: it cannot be read or names no model.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f'config {path} does not exist')
     try:

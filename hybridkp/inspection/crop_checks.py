@@ -41,11 +41,14 @@ def check_crops(table: LabelTable, part: DataPart) -> Iterator[Finding]:
 def crop_factors(table: LabelTable, part: DataPart, input_size: tuple[int, int]) -> np.ndarray:
     """Give the image px an input px (N,) of mmpose's ``TopdownAffine`` without augmentation.
 
-    The crop is the box, or the region of a ``FrameRegion``, times the padding, and then as much wider or higher as the
-    input is.
+    The crop is the box, of `CocoCloseups` that around the labelled keypoints, or the region of a ``FrameRegion``, times
+    the padding, and then as much wider or higher as the input is.
     """
     scale = part.step('GetBBoxCenterScale') or {}
     sides = table.boxes[:, 2:]
+    if part.settings.get('type') == 'CocoCloseups':
+        labelled = np.where(table.labelled[..., None], table.points, np.nan)
+        sides = np.nanmax(labelled, axis=1) - np.nanmin(labelled, axis=1)
     if frame := part.step('FrameRegion'):
         left, top, right, bottom = frame['region']
         sides = table.image_sizes * [right - left, bottom - top]

@@ -40,6 +40,17 @@ def test_a_region_of_the_frame():
     assert factors.tolist() == [2]
 
 
+def test_closeups_are_of_labelled_keypoints():
+    images = [dict(id=0, file_name='0.png', width=400, height=400)]
+    keypoints = [100, 100, 2, 180, 140, 2, 0, 0, 0]
+    annotation = dict(id=0, image_id=0, category_id=1, keypoints=keypoints, bbox=[0, 0, 400, 400])
+    table = label_table(dict(images=images, annotations=[annotation]), 3)
+    closeups = part((100, 100), padding=1.25)
+    assert crop_factors(table, closeups, (100, 100)).tolist() == [5]
+    closeups.settings['type'] = 'CocoCloseups'
+    assert crop_factors(table, closeups, (100, 100)).tolist() == [1]
+
+
 def test_factors_are_those_of_the_pipeline(mmpose_scope, monkeypatch):
     """The scale of mmpose's own transforms, on the bundled people."""
     monkeypatch.chdir(ROOT)

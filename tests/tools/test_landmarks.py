@@ -37,6 +37,16 @@ model = _base_.network
 train_cfg = dict(max_epochs=4, val_interval=1)
 default_hooks = dict(checkpoint=dict(interval=1), early_stopping=dict(patience=1, min_delta=1e9))
 """
+SECOND = """
+_base_ = 'tiny.py'
+model = dict(test_cfg=dict(search_radius=0.055))
+read = [dict(type='ReadImage', color_type='grayscale'), dict(type='GetBBoxCenterScale', padding=1.2)]
+augmented = [*read, *_base_.augment, *_base_.crop, *_base_.distort, *_base_.pack]
+evaluate = [*read, *_base_.crop, *_base_.pack]
+train_dataloader = dict(dataset=dict(type='CocoCloseups', pipeline=augmented))
+val_dataloader = dict(dataset=dict(type='CocoCloseups', points_file='first/val.json', pipeline=evaluate))
+test_dataloader = dict(dataset=dict(type='CocoCloseups', points_file='first/test.json', pipeline=evaluate))
+"""
 
 
 @pytest.fixture(scope='module')
@@ -156,3 +166,38 @@ def test_averaged_weights_are_what_is_tested_and_a_run_goes_on(finished, experim
     assert not torch.equal(ours[name], other[f'module.{name}'])
     call('train', experiment, '--work-dir', finished, '--resume', '--cfg-options', 'train_cfg.max_epochs=3')
     assert (finished / 'epoch_3.pth').is_file()
+
+
+def test_a_second_network_looks_closer(finished, experiment, converted, call, tmp_path):
+    """Section 6: what the first network finds is what the second one looks at, in tests and in new images."""
+    (best,) = finished.glob('best_MRE_mm_*.pth')
+    second, points = experiment.with_name('second.py'), converted / 'first'
+    second.write_text(SECOND)
+    with pytest.raises(SystemExit, match='first/val.json: there is no such file; tools/test.py writes it'):
+        call('train', second, '--work-dir', tmp_path / 'nothing')
+    val = ('--cfg-options', 'test_dataloader.dataset.ann_file=fold0/val.json')
+    call('test', experiment, best, '--work-dir', tmp_path, '--out', points / 'test.json')
+    call('test', experiment, best, '--work-dir', tmp_path, '--out', points / 'val.json', *val)
+    call('train', second, '--work-dir', tmp_path / 'second')
+    (network,) = (tmp_path / 'second').glob('best_MRE_mm_*.pth')
+    call('test', second, network, '--work-dir', tmp_path / 'second', '--out', tmp_path / 'closer.json')
+    first, closer = (json.loads(path.read_text()) for path in (points / 'test.json', tmp_path / 'closer.json'))
+    assert closer[0]['protocol']['boxes'] == str(points / 'test.json')
+    assert json.loads((tmp_path / 'second/metrics.json').read_text())['MRE_mm'] > 0
+    shown = []
+    for one, other in zip(first, closer, strict=True):
+        before, after = (np.reshape(entry['keypoints'], (-1, 3))[:, :2] for entry in (one, other))
+        x, y, width, height = other['bbox']
+        np.testing.assert_allclose([x, y], before.min(axis=0), atol=1e-3)
+        np.testing.assert_allclose([x + width, y + height], before.max(axis=0), atol=1e-3)
+        shown.append(1.2 * max(width / 64, height / 96))  # image px a px of the input
+        reach = 0.055 * (64 * 96) ** 0.5 + 4  # the distance, and what a fit may leave the highest cell by
+        assert np.linalg.norm(after - before, axis=1).max() < shown[-1] * reach
+    (tmp_path / 'new').mkdir()
+    for image in json.loads((converted / 'test.json').read_text())['images']:
+        (tmp_path / 'new' / image['file_name']).write_bytes((converted / 'images' / image['file_name']).read_bytes())
+    options = ('--detector', experiment, best, '--out', tmp_path / 'out', '--no-pictures')
+    call('infer', second, network, tmp_path / 'new', *options)
+    found = json.loads((tmp_path / 'out/predictions.json').read_text())
+    apart = [np.subtract(one['keypoints'], other['keypoints']) for one, other in zip(found, closer, strict=True)]
+    assert np.median(np.abs(apart)) < 0.01 and np.max(np.abs(apart)) < 3  # the file is rounded, and maps still flat

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from hybridkp.errors import InputError
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.models.estimators.keypoint_estimator import predict_batch, to_image
+from hybridkp.models.heads.near_prior import near_prior
 from hybridkp.ops.calibration import Calibration
 from hybridkp.ops.zoom import zoom
 
@@ -70,7 +71,9 @@ class KeypointEnsemble(BaseModel):
             looks = self._looks(lambda member, images: [member(images)], inputs)
             return torch.stack([heatmaps for (heatmaps,) in looks]).mean(dim=0)
         if mode == 'predict':
-            head, looks = self.members[0].head, self._looks(self._views, inputs)
+            head, radius = self.members[0].head, self.members[0].test_cfg.get('search_radius')
+            looks = self._looks(self._views, inputs)
+            looks = [near_prior(views, data_samples, head.codec, radius) for views in looks]
             found = head.decode_together(looks, head.flip_indices(looks[0], data_samples), self.calibration)
             return to_image(head.instances(*found), data_samples)
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: the members are trained one by one")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hybridkp.codecs.target_context import TargetContext
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
+from hybridkp.models.heads.near_prior import near_prior
 from hybridkp.ops.covariance import keep_definite, merge, mirror
 from hybridkp.ops.peaks import highest_cells
 from hybridkp.ops.published_decoders import average_views
@@ -138,14 +139,16 @@ class GaussianHeatmapHead(BaseModule):
         With ``flip_test`` in `test_cfg`, `feats` is the pair of the features of the images and of the mirrored
         images; both are decoded, and points and covariances are averaged with the scores as weights; where the two
         do not agree, the more confident one is taken (see `ops.covariance.merge`). A codec with a `flip_shift` has the
-        heatmaps averaged and their mean decoded instead, as published checkpoints are measured.
+        heatmaps averaged and their mean decoded instead, as published checkpoints are measured. With a
+        ``search_radius`` peaks are looked for near the samples' ``prior_keypoints``, see `near_prior`.
 
         Returns:
             Instances with ``keypoints`` (1, K, 2) px, ``keypoint_scores`` (1, K) and ``keypoint_covariances``
             (1, K, 2, 2) px^2.
         """
-        views = feats if (test_cfg or {}).get('flip_test', False) else [feats]
-        return self.decode([self.view(view) for view in views], samples)
+        test_cfg = test_cfg or {}
+        views = [self.view(view) for view in (feats if test_cfg.get('flip_test', False) else [feats])]
+        return self.decode(near_prior(views, samples, self.codec, test_cfg.get('search_radius')), samples)
 
     def view(self, feats: Features) -> Tensor:
         """Map features to what `decode` takes of a view; the mean of several networks' views is one, too."""

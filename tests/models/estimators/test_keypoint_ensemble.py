@@ -76,6 +76,21 @@ def test_points_are_those_of_the_mean_of_the_heatmaps(flip_test):
     assert together.keypoint_scores == pytest.approx(expected.keypoint_scores.numpy())
 
 
+def test_members_look_near_prior_points():
+    model, images = build(2), torch.randn(1, 3, 96, 64)
+    for member in model.members:
+        member.test_cfg = dict(search_radius=0.1)  # 7.8 px of the input are 3.9 px of the image
+    (anywhere,) = predict(model, images)
+    for place in ([40.0, 30.0], [55.0, 50.0]):
+        (sample,) = make_tests(1)
+        sample.set_metainfo(dict(prior_keypoints=torch.tensor(place).expand(1, 3, 2).numpy()))
+        with torch.no_grad():
+            (found,) = model(images, [sample], mode='predict')
+        near = found.pred_instances.keypoints
+        assert torch.from_numpy(near - place).norm(dim=-1).max() < 3.9 + 2  # a fit may leave the highest cell
+        assert near != pytest.approx(anywhere.keypoints, abs=0.1)
+
+
 @pytest.mark.parametrize('shift', [3, 8, 20])
 def test_members_that_disagree_are_less_certain(shift):
     """However far apart they are, of which the mean heatmap, with two peaks, would know nothing."""

@@ -1,0 +1,135 @@
+"""What the second of two networks looks at: the boxes around the keypoints of a COCO file."""
+
+import os.path as osp
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from mmpose.registry import DATASETS
+
+from hybridkp.datasets.coco_json import read_json
+from hybridkp.datasets.coco_keypoints import CocoKeypoints
+from hybridkp.errors import InputError
+
+
+@DATASETS.register_module()
+class CocoCloseups(CocoKeypoints):
+    """The samples of `CocoKeypoints` whose box is the one around their keypoints, for the second of two networks.
+
+    The first network sees the whole frame, the second, in more detail, what is around the first one's points. It is
+    trained on the boxes around the labels. In test mode the boxes are those around the first one's points,
+    which are the sample's ``prior_keypoints`` (1, K, 2) in px, and no label has a say in where the network looks.
+    How much is seen around the box says the padding of mmpose's ``GetBBoxCenterScale``.
+
+    Args:
+        ann_file: The annotation file, relative to ``data_root``; in test mode with one annotation an image.
+        skeleton: What :func:`~hybridkp.datasets.skeleton.skeleton_metainfo` takes.
+        points_file: The first network's result file in COCO's format, relative to ``data_root``, or several, each
+            image in one of them; in test mode, and only there.
+        data_root: The folder that the other paths are relative to.
+        data_prefix: ``img``: the folder, relative to ``data_root``, that file names are relative to.
+        test_mode: Whether samples are measured on rather than trained on.
+        pipeline: The transforms.
+
+    Raises:
+        ValueError: if there is a ``points_file`` to train on or none to test on.
+        FileNotFoundError: there is no such file.
+        InputError: a file or a record is wrong, or not every image has one entry; the message names both.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        skeleton: dict,
+        points_file: str | Sequence[str] | None = None,
+        data_root: str = '',
+        data_prefix: Mapping = dict(img=''),
+        test_mode: bool = False,
+        pipeline: Sequence = (),
+    ) -> None:
+        if bool(points_file) != test_mode:
+            raise ValueError(
+                "CocoCloseups: expected the first network's points_file in test mode and only there, got "
+                f'points_file={points_file!r} with test_mode={test_mode}'
+            )
+        files = [points_file] if isinstance(points_file, str) else points_file or []
+        self.points_files = [osp.join(data_root, file) for file in files]
+        super().__init__(ann_file, skeleton, data_root, data_prefix, test_mode=test_mode, pipeline=pipeline)
+
+    def load_data_list(self) -> list[dict]:
+        """Read the annotations and the points that boxes are around."""
+        samples = super().load_data_list()
+        if not self.test_mode:
+            return [self._around_labels(sample) for sample in samples]
+        self._metainfo['boxes'] = ', '.join(self.points_files)
+        points = read_points(self.points_files, self._metainfo['num_keypoints'])
+        images = [sample['img_id'] for sample in samples]
+        if doubled := next((image for i, image in enumerate(images) if image in images[:i]), None):
+            raise InputError(f'{self.ann_file}: image {doubled}: expected one annotation an image, got several')
+        if missing := [image for image in images if image not in points]:
+            raise InputError(
+                f'{", ".join(self.points_files)}: expected an entry of each image of {self.ann_file}, '
+                f'got none of image {missing[0]} and {len(missing) - 1} more'
+            )
+        return [self._around_points(sample, *points[sample['img_id']]) for sample in samples]
+
+    def _around_labels(self, sample: dict) -> dict:
+        labelled = sample['keypoints'][0][sample['keypoints_visible'][0] > 0]
+        return sample | dict(bbox=around(labelled, f'{self.ann_file}: annotation {sample["id"]}')[None])
+
+    def _around_points(self, sample: dict, points: np.ndarray, where: str) -> dict:
+        return sample | dict(bbox=around(points, where)[None], prior_keypoints=points[None])
+
+
+def around(points: np.ndarray, where: str) -> np.ndarray:
+    """Return the box (4,), float32, (left, top, right, bottom), around points (N, 2) in px.
+
+    Args:
+        points: the points.
+        where: what they are of, for the error.
+
+    Raises:
+        InputError: if the box has no area.
+    """
+    if len(points) and (np.ptp(points, axis=0) > 0).all():
+        return np.concatenate((points.min(axis=0), points.max(axis=0))).astype(np.float32)
+    raise InputError(f'{where}: expected keypoints around an area, got {np.asarray(points).tolist()}')
+
+
+def read_points(paths: Sequence[str], num_keypoints: int) -> dict[int, tuple[np.ndarray, str]]:
+    """Read the points (K, 2) in px of COCO result files by image, each with the file and entry that it is of.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: a file or an entry is wrong, or an image has several.
+    """
+    found: dict[int, tuple[np.ndarray, str]] = {}
+    for path in paths:
+        if not osp.isfile(path):
+            raise FileNotFoundError(
+                f"{path}: there is no such file; tools/test.py writes it with --out and the first network's config"
+            )
+        entries = read_json(path)
+        if not isinstance(entries, list):
+            raise InputError(f'{path}: expected COCO results, a list of entries, got a {type(entries).__name__}')
+        for i, entry in enumerate(entries):
+            where = f'{path}: entry {i}'
+            image, points = _entry(entry, num_keypoints, where)
+            if image in found:
+                raise InputError(f'{where}: expected one entry an image, got image {image} in {found[image][1]} too')
+            found[image] = points, where
+    return found
+
+
+def _entry(entry: object, num_keypoints: int, where: str) -> tuple[int, np.ndarray]:
+    if not isinstance(entry, dict) or not {'image_id', 'keypoints'} <= set(entry):
+        raise InputError(f'{where}: expected image_id and keypoints, got {entry!r:.80}')
+    try:
+        points = np.array(entry['keypoints'], dtype=np.float32)
+    except (TypeError, ValueError):
+        points = np.zeros(0)
+    if points.shape != (3 * num_keypoints,) or not np.isfinite(points).all():
+        raise InputError(
+            f'{where}: expected {num_keypoints} times x, y and score, all finite, as keypoints, '
+            f'got {entry["keypoints"]!r:.80}'
+        )
+    return entry['image_id'], points.reshape(-1, 3)[:, :2]

@@ -1,0 +1,103 @@
+"""The boxes that the second of two networks sees."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hybridkp.datasets import CocoCloseups
+from hybridkp.errors import InputError
+
+TRIANGLE = dict(name='triangle', keypoints=['a', 'b', 'c'], flip_pairs=[], links=[], sigmas=[0.1] * 3)
+LABELS = [4, 5, 2, 30, 8, 2, 12, 20, 0]
+FOUND = [5, 6, 0.9, 20, 7, 0.8, 11, 21, 0.1]
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Write two images' labels and what a first network found in them, and give the data set."""
+
+    def write(found=FOUND, keypoints=LABELS, count=1, files=('points.json',), **options):
+        images = [dict(id=i, file_name=f'{i}.png', width=40, height=30) for i in (1, 2)]
+        person = dict(category_id=1, bbox=[0, 0, 40, 30], num_keypoints=2, keypoints=keypoints)
+        people = [person | dict(id=10 * i + j, image_id=i) for i in (1, 2) for j in range(count)]
+        (tmp_path / 'labels.json').write_text(json.dumps(dict(images=images, annotations=people)))
+        entries = found if not found or isinstance(found[0], dict) else [result(1), result(2, found)]
+        (tmp_path / 'points.json').write_text(json.dumps(entries))
+        settings = dict(ann_file='labels.json', skeleton=TRIANGLE, data_root=str(tmp_path), data_prefix=dict(img=''))
+        test = dict(points_file=list(files) if len(files) > 1 else files[0], test_mode=True)
+        return CocoCloseups(**settings | test | options)
+
+    return write
+
+
+def result(image, points=FOUND):
+    return dict(image_id=image, category_id=1, keypoints=list(points), score=0.5)
+
+
+def test_boxes_to_train_on_are_around_the_labels(build):
+    dataset = build(points_file=None, test_mode=False)
+    assert len(dataset) == 2
+    sample = dataset.get_data_info(0)
+    assert sample['bbox'].tolist() == [[4, 5, 30, 8]] and sample['bbox'].dtype == np.float32  # c has no label
+    assert 'prior_keypoints' not in sample and dataset.metainfo['boxes'] == 'ground truth'
+
+
+def test_boxes_to_test_on_are_around_the_first_networks_points(build, tmp_path):
+    dataset = build(found=[result(2, [0, 0, 1, 40, 2, 1, 3, 35, 1]), result(7), result(1)])
+    first, second = (dataset.get_data_info(i) for i in (0, 1))
+    assert first['bbox'].tolist() == [[5, 6, 20, 21]] and second['bbox'].tolist() == [[0, 0, 40, 35]]
+    assert first['prior_keypoints'].tolist() == [[[5, 6], [20, 7], [11, 21]]]
+    assert first['keypoints'].tolist() == [[[4, 5], [30, 8], [12, 20]]]  # the reference is the labels'
+    assert dataset.metainfo['boxes'] == str(tmp_path / 'points.json')
+
+
+def test_several_files(build, tmp_path):
+    (tmp_path / 'more.json').write_text(json.dumps([result(2)]))
+    dataset = build(found=[result(1)], files=('points.json', 'more.json'))
+    assert [dataset.get_data_info(i)['bbox'].tolist() for i in (0, 1)] == [[[5, 6, 20, 21]]] * 2
+    with pytest.raises(InputError, match=r'more.json: entry 0: expected one entry an image, got image 2 in .*points'):
+        build(found=[result(1), result(2)], files=('points.json', 'more.json'))
+
+
+def test_labels_have_no_say_in_a_test(build):
+    with pytest.raises(ValueError, match='points_file=None with test_mode=True'):
+        build(points_file=None)
+    with pytest.raises(ValueError, match="points_file='points.json' with test_mode=False"):
+        build(test_mode=False)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (
+            dict(found=[result(1)]),
+            r'points.json: expected an entry of each image of .*labels.json, got none of image 2',
+        ),
+        (dict(found=[]), r'got none of image 1 and 1 more'),
+        (dict(found=FOUND[:6]), r'points.json: entry 1: expected 3 times x, y and score'),
+        (dict(found=[*FOUND[:8], None]), r'entry 1: expected 3 times x, y and score, all finite'),
+        (dict(found=[float('nan'), *FOUND[1:]]), r'entry 1: expected 3 times x, y and score, all finite'),
+        (dict(found=[5, 6, 1] * 3), r'points.json: entry 1: expected keypoints around an area'),
+        (dict(found=[dict(image_id=1)]), r'entry 0: expected image_id and keypoints'),
+        (dict(count=2), r'labels.json: image 1: expected one annotation an image, got several'),
+    ],
+)
+def test_wrong_files(build, changes, message):
+    with pytest.raises(InputError, match=message):
+        build(**changes)
+
+
+def test_labels_without_an_area(build):
+    with pytest.raises(InputError, match=r'labels.json: annotation 10: expected keypoints around an area'):
+        build(keypoints=[4, 5, 2, 4, 8, 2, 0, 0, 0], points_file=None, test_mode=False)
+
+
+def test_files_that_are_none(build, tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match=r'gone.json: there is no such file; tools/test.py writes it with --out'
+    ):
+        build(files=('gone.json',))
+    (tmp_path / 'dict.json').write_text('{}')
+    with pytest.raises(InputError, match='dict.json: expected COCO results, a list of entries, got a dict'):
+        build(files=('dict.json',))

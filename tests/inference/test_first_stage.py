@@ -1,0 +1,81 @@
+"""Two networks, of which the second looks at what is around the first one's points."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from hybridkp.engine.launch import load_config
+from hybridkp.engine.trained_model import build_trained
+from hybridkp.errors import InputError
+from hybridkp.inference.first_stage import FirstStage
+from hybridkp.inference.keypoint_inferencer import KeypointInferencer
+
+FRAMES = Path(__file__).parents[1] / 'data/mirror_mouse/labeled-data'
+PATHS = [str(path) for path in sorted(FRAMES.glob('*.png'))[:3]]
+
+
+def first_stage(network):
+    return FirstStage(Config.fromfile(network[0]), network[1], 'cpu')
+
+
+def test_boxes_are_around_the_points(random_network):
+    images = [cv2.imread(path) for path in PATHS]
+    first = first_stage(random_network('mouse'))
+    for (boxes, scores, points), image in zip(first(images), images, strict=True):
+        assert points.shape == (1, 17, 2) and scores.tolist() == [1]
+        assert boxes[0].tolist() == [*points[0].min(axis=0), *points[0].max(axis=0)]
+        assert first.predictor.predict([image], [None])[0].keypoints == pytest.approx(points, abs=1e-3)
+    assert first.name == 'mouse.py mouse_0.pth'
+
+
+def test_the_second_network_looks_near_the_points(random_network):
+    second = KeypointInferencer(*random_network('closeups'), 'cpu', detector=random_network('mouse'))
+    first = list(KeypointInferencer(*random_network('mouse'), 'cpu')(PATHS))
+    for people, before, path in zip(second(PATHS), first, PATHS, strict=True):
+        corners = before.keypoints[0]
+        box = np.concatenate((corners.min(axis=0), corners.max(axis=0)))
+        np.testing.assert_allclose(people.bboxes, box[None], atol=1e-3)
+        reach = 0.2 * 1.2 * np.ptp(corners, axis=0).max()  # the input is a square, and its points are random
+        (alone,) = second.predictor.predict([cv2.imread(path)], [(box[None], np.ones(1))])
+        assert (np.linalg.norm(alone.keypoints - before.keypoints, axis=-1) > 1.2 * reach).any()
+        assert (np.linalg.norm(people.keypoints - before.keypoints, axis=-1) < 1.2 * reach).all()
+    assert second.boxes_from == 'detector mouse.py mouse_0.pth'
+
+
+def test_a_network_that_needs_boxes_is_no_first_one(random_network):
+    for kind in ('people', 'closeups'):
+        with pytest.raises(InputError, match=f'{kind}.py: expected a detector, or the first of two networks'):
+            first_stage(random_network(kind))
+
+
+def test_both_have_the_same_keypoints(random_network):
+    with pytest.raises(InputError, match=r"mouse.py: expected the keypoints of .*people.py, \['nose'"):
+        KeypointInferencer(*random_network('people'), 'cpu', detector=random_network('mouse'))
+
+
+def test_a_test_and_inference_agree(random_network, tmp_path):
+    """The file that a first test writes makes the second test predict what inference with both networks does."""
+    labels = json.loads((FRAMES.parent / 'test.json').read_text())
+    paths = [str(FRAMES.parent / image['file_name']) for image in labels['images']]
+    found = list(KeypointInferencer(*random_network('mouse'), 'cpu')(paths))
+    entries = [
+        dict(image_id=image['id'], keypoints=np.c_[people.keypoints[0], people.keypoint_scores[0]].ravel().tolist())
+        for image, people in zip(labels['images'], found, strict=True)
+    ]
+    (tmp_path / 'points.json').write_text(json.dumps(entries))
+    config, checkpoint = random_network('closeups')
+    cfg = load_config(config, {'test_dataloader.dataset.points_file': str(tmp_path / 'points.json')}, None)
+    with DefaultScope.overwrite_default_scope('mmpose'), torch.no_grad():
+        model, loader = build_trained(cfg, [checkpoint], 'cpu'), Runner.build_dataloader(cfg.test_dataloader)
+        tested = [sample.pred_instances for batch in loader for sample in model.test_step(batch)]
+    both = KeypointInferencer(config, checkpoint, 'cpu', detector=random_network('mouse'))(paths)
+    for one, other in zip(tested, both, strict=True):
+        np.testing.assert_allclose(one.keypoints, other.keypoints, atol=0.01)
+        np.testing.assert_allclose(one.bboxes, other.bboxes, atol=0.01)
