@@ -1,6 +1,7 @@
 """What the second of two networks looks at: the boxes around the keypoints of a COCO file."""
 
 import os.path as osp
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -62,9 +63,9 @@ class CocoCloseups(CocoKeypoints):
             return [self._around_labels(sample) for sample in samples]
         self._metainfo['boxes'] = ', '.join(self.points_files)
         points = read_points(self.points_files, self._metainfo['num_keypoints'])
-        images = [sample['img_id'] for sample in samples]
-        if doubled := next((image for i, image in enumerate(images) if image in images[:i]), None):
-            raise InputError(f'{self.ann_file}: image {doubled}: expected one annotation an image, got several')
+        images = Counter(sample['img_id'] for sample in samples)
+        if several := [image for image, count in images.items() if count > 1]:
+            raise InputError(f'{self.ann_file}: image {several[0]}: expected one annotation an image, got several')
         if missing := [image for image in images if image not in points]:
             raise InputError(
                 f'{", ".join(self.points_files)}: expected an entry of each image of {self.ann_file}, '
@@ -123,6 +124,8 @@ def read_points(paths: Sequence[str], num_keypoints: int) -> dict[int, tuple[np.
 def _entry(entry: object, num_keypoints: int, where: str) -> tuple[int, np.ndarray]:
     if not isinstance(entry, dict) or not {'image_id', 'keypoints'} <= set(entry):
         raise InputError(f'{where}: expected image_id and keypoints, got {entry!r:.80}')
+    if not isinstance(entry['image_id'], int):
+        raise InputError(f'{where}: expected a number as image_id, got {entry["image_id"]!r:.80}')
     try:
         points = np.array(entry['keypoints'], dtype=np.float32)
     except (TypeError, ValueError):

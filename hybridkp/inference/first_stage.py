@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from hybridkp.datasets.coco_closeups import around
 from hybridkp.errors import InputError
 from hybridkp.inference.frame_predictor import Boxes, FramePredictor
 
@@ -34,14 +33,16 @@ class FirstStage:
             )
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[Boxes]:
-        """Find in each of some images, (h, w, 3), BGR, or (h, w), uint8, one instance.
+        """Find in each of some images, (h, w, 3), BGR, or (h, w), uint8, at most one instance.
 
         Returns:
-            For each image its box (1, 4), left, top, right, bottom in px, a score (1,) of 1 and its points (1, K, 2)
-            in px, float32.
+            For each image the box (N, 4) around the points, left, top, right, bottom in px, a score (N,) of 1 and the
+            points (N, K, 2) in px, float32; N is 1, or 0 where the points have no area around them.
         """
         found = []
         for people in self.predictor.predict(images, [None] * len(images)):
-            box = around(people.keypoints[0], f'{self.name}: an image')
-            found.append((box[None], np.ones(1, np.float32), people.keypoints))
+            points = people.keypoints
+            boxes = np.concatenate((points.min(axis=1), points.max(axis=1)), axis=1)
+            there = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+            found.append((boxes[there], np.ones(there.sum(), np.float32), points[there]))
         return found

@@ -80,12 +80,24 @@ def test_labels_have_no_say_in_a_test(build):
         (dict(found=[float('nan'), *FOUND[1:]]), r'entry 1: expected 3 times x, y and score, all finite'),
         (dict(found=[5, 6, 1] * 3), r'points.json: entry 1: expected keypoints around an area'),
         (dict(found=[dict(image_id=1)]), r'entry 0: expected image_id and keypoints'),
+        (dict(found=[dict(result(1), image_id=[1])]), r'entry 0: expected a number as image_id, got \[1\]'),
         (dict(count=2), r'labels.json: image 1: expected one annotation an image, got several'),
     ],
 )
 def test_wrong_files(build, changes, message):
     with pytest.raises(InputError, match=message):
         build(**changes)
+
+
+def test_an_image_may_have_the_id_0(build, tmp_path):
+    build()
+    labels = json.loads((tmp_path / 'labels.json').read_text())
+    for record, key in [(labels['images'][0], 'id'), *((person, 'image_id') for person in labels['annotations'])]:
+        record[key] = 0
+    (tmp_path / 'labels.json').write_text(json.dumps(labels))
+    (tmp_path / 'points.json').write_text(json.dumps([result(0)]))
+    with pytest.raises(InputError, match='image 0: expected one annotation an image'):
+        CocoCloseups('labels.json', TRIANGLE, 'points.json', str(tmp_path), test_mode=True)
 
 
 def test_labels_without_an_area(build):

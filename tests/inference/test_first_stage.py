@@ -49,6 +49,18 @@ def test_the_second_network_looks_near_the_points(random_network):
     assert second.boxes_from == 'detector mouse.py mouse_0.pth'
 
 
+def test_nobody_is_found_where_all_points_are_one(random_network, monkeypatch):
+    first, image = first_stage(random_network('mouse')), cv2.imread(PATHS[0])
+    (people,) = first.predictor.predict([image], [None])
+    people.keypoints[:] = 3
+    monkeypatch.setattr(first.predictor, 'predict', lambda images, boxes: [people])
+    ((boxes, scores, points),) = first([image])
+    assert boxes.shape == (0, 4) and scores.shape == (0,) and points.shape == (0, 17, 2)
+    second = KeypointInferencer(*random_network('closeups'), 'cpu')
+    (nobody,) = second.predictor.predict([image], [(boxes, scores, points)])
+    assert nobody.keypoints.shape == (0, 17, 2)
+
+
 def test_a_network_that_needs_boxes_is_no_first_one(random_network):
     for kind in ('people', 'closeups'):
         with pytest.raises(InputError, match=f'{kind}.py: expected a detector, or the first of two networks'):
