@@ -8,6 +8,8 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
+from hybridkp.models.crop_frame import crop_frame
+
 TOGETHER = 8
 """Up to so many images go through the network together with their mirrored images: a device has time for more."""
 
@@ -112,9 +114,7 @@ def predict_batch(model: BaseModel, data: dict) -> list[PoseDataSample]:
 def to_image(instances: list[InstanceData], samples: list[PoseDataSample]) -> list[PoseDataSample]:
     """Give each sample its instance as ``pred_instances``, numpy, with points and covariances in image px."""
     fields = _to_host({name: torch.cat([i[name] for i in instances]) for name in instances[0].keys()})
-    crops = {name: [sample.metainfo[f'input_{name}'] for sample in samples] for name in ('size', 'center', 'scale')}
-    size, center, shown = (np.asarray(values, dtype=float) for values in crops.values())
-    scale, corner = shown / size, center - 0.5 * shown
+    scale, corner = crop_frame([sample.metainfo for sample in samples])
     fields['keypoints'] = fields['keypoints'] * scale[:, None] + corner[:, None]
     fields['keypoint_covariances'] = fields['keypoint_covariances'] * (scale[:, None, :, None] * scale[:, None, None])
     fields['keypoints_visible'] = fields['keypoint_scores']

@@ -6,6 +6,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
+from hybridkp.models.crop_frame import crop_frame
 from hybridkp.models.estimators.keypoint_estimator import KeypointEstimator
 
 
@@ -29,13 +30,10 @@ class SingleStageEstimator(KeypointEstimator):
 def _to_image(pred: InstanceData, metainfo: dict) -> InstanceData:
     """Map an instance of N people from input px to image px, as numpy arrays.
 
-    `metainfo` has mmpose's ``input_size``, ``input_center`` and ``input_scale``: which part of the image, seen as a
-    rectangle that may be larger than it, fills the input.
+    `metainfo` has what `crop_frame` takes.
     """
     fields = {name: pred[name].detach().cpu().numpy() for name in pred.keys()}
-    shown = np.asarray(metainfo['input_scale'], dtype=float)
-    scale = shown / np.asarray(metainfo['input_size'], dtype=float)
-    corner = np.asarray(metainfo['input_center'], dtype=float) - 0.5 * shown
+    (scale,), (corner,) = crop_frame([metainfo])
     border = np.asarray(metainfo['ori_shape'][1::-1], dtype=float)
     fields['bboxes'] = np.clip(fields['bboxes'] * np.tile(scale, 2) + np.tile(corner, 2), 0, np.tile(border, 2))
     fields['keypoints'] = np.clip(fields['keypoints'] * scale + corner, 0, border)

@@ -9,6 +9,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from hybridkp.codecs.anisotropic_heatmap import AnisotropicHeatmap
+from hybridkp.models.crop_frame import crop_frame
 from hybridkp.ops.near_points import keep_near
 
 
@@ -17,12 +18,12 @@ def near_prior(
 ) -> list[Tensor]:
     """Look for the second of two networks' peaks near the first one's points only.
 
-    Samples without ``prior_keypoints`` (1, K, 2), the first one's points in image px, and everything where the
-    radius is None, stay as they are.
+    Everything stays as it is where the radius is None or a sample has no ``prior_keypoints`` (1, K, 2), the first one's
+    points in image px.
 
     Args:
         views: heatmaps (B, K, h, w) of the images and, for the flip test, those of the mirrored images.
-        samples: of the images; their metainfo has the crop.
+        samples: of the images; their metainfo has what `crop_frame` takes.
         codec: of the heatmaps.
         search_radius: as a fraction of the input's side, the square root of its area.
 
@@ -36,22 +37,14 @@ def near_prior(
         return views
     if views[0].dim() != 4:
         raise ValueError(f'search_radius takes heatmaps (B, K, h, w), not views of shape {tuple(views[0].shape)}')
-    size = samples[0].metainfo['input_size']
-    points = _in_input(samples).to(views[0].device)
+    metainfos = [sample.metainfo for sample in samples]
+    scale, corner = crop_frame(metainfos)
+    prior = np.concatenate([metainfo['prior_keypoints'] for metainfo in metainfos])
+    points = torch.from_numpy((prior - corner[:, None]) / scale[:, None]).float().to(views[0].device)
     cells = (points + codec.pixel_offset) / codec.stride - codec.pixel_offset
-    radius = search_radius * math.sqrt(float(np.prod(size))) / codec.stride
+    radius = search_radius * math.sqrt(math.prod(metainfos[0]['input_size'])) / codec.stride
     near = [keep_near(views[0], cells, radius)]
     for mirrored in views[1:]:
-        x, y = cells[:, samples[0].metainfo['flip_indices']].unbind(dim=-1)
+        x, y = cells[:, metainfos[0]['flip_indices']].unbind(dim=-1)
         near.append(keep_near(mirrored, torch.stack((mirrored.shape[-1] - 1 - x, y), dim=-1), radius))
     return near
-
-
-def _in_input(samples: Sequence[PoseDataSample]) -> Tensor:
-    """Return the samples' prior keypoints (B, K, 2) in input px."""
-    names = ('prior_keypoints', 'input_size', 'input_center', 'input_scale')
-    points, size, center, shown = (
-        np.asarray([sample.metainfo[name] for sample in samples], dtype=np.float32) for name in names
-    )
-    corner = center - 0.5 * shown
-    return torch.from_numpy((points[:, 0] - corner[:, None]) * (size / shown)[:, None])
