@@ -36,6 +36,7 @@ COMPARED = {
     'config': 'config',
     'input_size': 'input (w, h)',
     'codec': 'codec',
+    'search_radius': 'search radius over the input',
     'calibration': 'calibrated',
     'versions': 'versions',
 }
@@ -74,14 +75,15 @@ def build_protocol(
     annotations = getattr(dataset, 'ann_file', None) or None
     boxes, minimum = _boxes(dataset)
     network = _network(cfg['model'])
-    head = network.get('head') or {}
+    head, test_cfg = network.get('head') or {}, network.get('test_cfg') or {}
     return dict(
         boxes=boxes,
         boxes_sha256=_file_hash(boxes),
         boxes_min_score=minimum,
-        flip_test=bool((network.get('test_cfg') or {}).get('flip_test', False)),
+        flip_test=bool(test_cfg.get('flip_test', False)),
         scales=_plain(cfg['model'].get('scales') or [1.0]),
         codec=_plain(head.get('codec') or head.get('decoder')),
+        search_radius=_plain(test_cfg.get('search_radius')),
         input_size=_input_size(cfg),
         skeleton=_skeleton(meta),
         sigmas=_sigmas(meta, coco),
@@ -258,7 +260,8 @@ def _parts(protocol: Mapping, key: str) -> dict[str, str]:
     if key == 'sigmas' and isinstance(value, list):
         names = (protocol.get('skeleton') or {}).get('keypoints') or range(len(value))
         return {str(name): _word(part) for name, part in zip(names, value, strict=False)}
-    if key == 'nms_threshold' and value is None and protocol.get('score_mode'):
+    there = dict(nms_threshold=protocol.get('score_mode'), search_radius='search_radius' in protocol)
+    if value is None and there.get(key):
         return {'': 'none'}
     return {'': _hashed(_word(value), digest)}
 

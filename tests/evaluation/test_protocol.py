@@ -134,6 +134,15 @@ def test_ensembles_and_models_of_mmpose(build):
     assert found['codec'] == dict(type='UDPHeatmap', input_size=[192, 256]) and found['flip_test'] is False
 
 
+def test_a_second_network_says_how_near_it_looks(build, protocol):
+    assert protocol['search_radius'] is None
+    member = dict(head={}, test_cfg=dict(search_radius=0.055))
+    second = build(model=dict(type='KeypointEnsemble', members=[member, member]))
+    assert second['search_radius'] == 0.055
+    _, compared = differences(protocol, second)
+    assert ('search_radius', 'none', '0.055') in compared
+
+
 def test_calibration_of_a_head_and_of_an_ensemble(build):
     for names in (('head', 'calibration'), ('calibration',), ('module', 'head', 'calibration')):
         network = SimpleNamespace(calibrated=True)
