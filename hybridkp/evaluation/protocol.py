@@ -260,10 +260,16 @@ def _parts(protocol: Mapping, key: str) -> dict[str, str]:
     if key == 'sigmas' and isinstance(value, list):
         names = (protocol.get('skeleton') or {}).get('keypoints') or range(len(value))
         return {str(name): _word(part) for name, part in zip(names, value, strict=False)}
-    there = dict(nms_threshold=protocol.get('score_mode'), search_radius='search_radius' in protocol)
-    if value is None and there.get(key):
+    if value is None and _may_be_none(protocol, key):
         return {'': 'none'}
     return {'': _hashed(_word(value), digest)}
+
+
+def _may_be_none(protocol: Mapping, key: str) -> bool:
+    """Return whether None says that there is none of it, and not that nobody knows."""
+    if key == 'nms_threshold':
+        return bool(protocol.get('score_mode'))
+    return key == 'search_radius' and key in protocol
 
 
 def _are_files(value: object) -> bool:
