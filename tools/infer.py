@@ -42,9 +42,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     boxes.add_argument(
         '--detector',
-        nargs=2,
+        nargs='+',
         metavar=('CONFIG', 'CHECKPOINT'),
-        help='a network of configs/detector or of MMDetection, or the first of two networks of landmarks',
+        help='behind the input: a network of configs/detector or of MMDetection, or the first of two networks of '
+        'landmarks, of which several checkpoints are averaged',
     )
     parser.add_argument('--labels', metavar='FILE.json', help='COCO annotations to draw beside the predictions')
     add_drawing_arguments(parser)
@@ -78,8 +79,10 @@ def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(args: argparse.Namespace, source: MediaSource) -> None:
     """Refuse options that do not go together, and images in the place of checkpoints."""
-    if images := [path for path in args.checkpoint if path.lower().endswith(SUFFIXES)]:
+    if images := [path for path in [*args.checkpoint, *(args.detector or [])] if path.lower().endswith(SUFFIXES)]:
         raise InputError(f'{images[0]}: expected a checkpoint; several images are a folder or a pattern in quotes')
+    if args.detector and len(args.detector) == 1:
+        raise InputError(f'--detector {args.detector[0]}: expected a config and a checkpoint, got one file')
     inside = os.path.isdir(args.input) and Path(args.out).resolve().is_relative_to(Path(args.input).resolve())
     if inside and not args.no_pictures:
         raise InputError(f'--out {args.out}: expected a folder outside of that of the images, {args.input}')

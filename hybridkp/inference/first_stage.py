@@ -15,7 +15,7 @@ class FirstStage:
 
     Args:
         cfg: the config of a network that sees whole frames, or a region of each.
-        checkpoint: the checkpoint file.
+        checkpoints: the checkpoint file, or several, whose heatmaps are averaged.
         device: where it runs.
 
     Raises:
@@ -23,9 +23,9 @@ class FirstStage:
         InputError: the checkpoint is damaged or of another model, or the network needs boxes itself.
     """
 
-    def __init__(self, cfg: Config, checkpoint: str, device: str):
-        self.name = f'{Path(cfg.filename).name} {Path(checkpoint).name}'
-        self.predictor = FramePredictor(cfg, [checkpoint], device)
+    def __init__(self, cfg: Config, checkpoints: Sequence[str], device: str):
+        self.name = ' '.join(Path(path).name for path in (cfg.filename, *checkpoints))
+        self.predictor = FramePredictor(cfg, checkpoints, device)
         if self.predictor.needs_boxes:
             raise InputError(
                 f'{cfg.filename}: expected a detector, or the first of two networks, which sees whole frames, got one '

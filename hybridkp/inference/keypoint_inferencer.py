@@ -38,7 +38,7 @@ class KeypointInferencer:
         device: where it runs, like ``'cpu'`` or ``'cuda:0'``; None for the first GPU, or the CPU where there is none.
         boxes: a file of boxes, see `PersonBoxes` for its forms.
         detector: the config and checkpoint of a detector, see `PersonDetector`, or of the first of two networks, see
-            `FirstStage`.
+            `FirstStage`, which may have several checkpoints.
         score_threshold: people whose box has a lower score are left out; None for the config's own threshold, and for
             boxes of a file or detector 0.25.
         batch_size: how many images, or boxes, the network sees at a time.
@@ -59,7 +59,7 @@ class KeypointInferencer:
         checkpoint: str | Path | Sequence[str | Path],
         device: str | torch.device | None = None,
         boxes: str | Path | None = None,
-        detector: tuple[str, str] | None = None,
+        detector: Sequence[str] | None = None,
         score_threshold: float | None = None,
         batch_size: int = 8,
         cfg_options: dict | None = None,
@@ -79,13 +79,15 @@ class KeypointInferencer:
             raise InputError('expected boxes of a file or of a detector, got both')
         minimum = BOX_SCORE if score_threshold is None else score_threshold
         self.boxes = PersonBoxes(boxes, minimum) if boxes else None
-        self.detector = self._build_detector(*detector, minimum) if detector else None
+        self.detector = self._build_detector(detector[0], detector[1:], minimum) if detector else None
 
-    def _build_detector(self, config: str, checkpoint: str, minimum: float) -> PersonDetector | FirstStage:
+    def _build_detector(self, config: str, checkpoints: Sequence[str], minimum: float) -> PersonDetector | FirstStage:
         cfg = read_config(config)
         if cfg.model.type not in ('KeypointEstimator', 'KeypointEnsemble'):
-            return PersonDetector(config, checkpoint, self.device, minimum)
-        first = FirstStage(cfg, checkpoint, self.device)
+            if len(checkpoints) > 1:
+                raise InputError(f'{config}: expected one checkpoint of a detector, got {len(checkpoints)}')
+            return PersonDetector(config, *checkpoints, self.device, minimum)
+        first = FirstStage(cfg, checkpoints, self.device)
         ours, its = (list(meta['keypoint_name2id']) for meta in (self.dataset_meta, first.predictor.meta))
         if its != ours:
             raise InputError(f'{config}: expected the keypoints of {self.config.filename}, {ours}, got {its}')

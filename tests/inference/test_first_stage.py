@@ -22,7 +22,7 @@ PATHS = [str(path) for path in sorted(FRAMES.glob('*.png'))[:3]]
 
 
 def first_stage(network):
-    return FirstStage(Config.fromfile(network[0]), network[1], 'cpu')
+    return FirstStage(Config.fromfile(network[0]), network[1:], 'cpu')
 
 
 def test_boxes_are_around_the_points(random_network):
@@ -70,6 +70,20 @@ def test_a_network_that_needs_boxes_is_no_first_one(random_network):
 def test_both_have_the_same_keypoints(random_network):
     with pytest.raises(InputError, match=r"mouse.py: expected the keypoints of .*people.py, \['nose'"):
         KeypointInferencer(*random_network('people'), 'cpu', detector=random_network('mouse'))
+
+
+def test_a_first_network_may_be_several(random_network):
+    config, checkpoint = random_network('mouse')
+    _, other = random_network('mouse', seed=1)
+    image = cv2.imread(PATHS[0])
+    both, one = (first_stage((config, *paths)) for paths in ((checkpoint, other), (checkpoint,)))
+    (together,) = KeypointInferencer(config, [checkpoint, other], 'cpu')(image)
+    assert both([image])[0][2] == pytest.approx(together.keypoints, abs=1e-3)
+    assert both([image])[0][2] != pytest.approx(one([image])[0][2], abs=0.1)
+    assert both.name == 'mouse.py mouse_0.pth mouse_1.pth'
+    detector = random_network('detector')
+    with pytest.raises(InputError, match='detector.py: expected one checkpoint of a detector, got 2'):
+        KeypointInferencer(*random_network('people'), 'cpu', detector=[*detector, detector[1]])
 
 
 def test_a_test_and_inference_agree(random_network, tmp_path):

@@ -152,6 +152,8 @@ def test_broken_files_are_named_and_counted(random_network, call, photos, tmp_pa
         ('mouse', (PHOTOS, '--out', PHOTOS / 'out'), 'expected a folder outside of that of the images'),
         ('mouse', (PHOTOS / NAMES[0], '--out', PHOTOS), 'expected a folder without images of yours'),
         ('detector', (PHOTOS, '--boxes', LABELS), 'the network sees whole frames'),
+        ('people', (PHOTOS, '--detector', 'first.py'), 'first.py: expected a config and a checkpoint, got one file'),
+        ('people', (PHOTOS, '--detector', 'first.py', 'a.pth', 'a.jpg'), 'a.jpg: expected a checkpoint'),
         ('people', (FRAMES, '--boxes', LABELS), 'expected boxes of .*img00.png, got none'),
         ('mouse', (PHOTOS, '--labels', DATA / 'mirror_mouse/test.json'), 'expected labels of .*885.jpg, got none'),
         ('mouse', (PHOTOS, '--score-threshold', 'nan'), '--score-threshold: expected a number'),
