@@ -86,7 +86,7 @@ class KeypointInferencer:
         if cfg.model.type not in ('KeypointEstimator', 'KeypointEnsemble'):
             if len(checkpoints) > 1:
                 raise InputError(f'{config}: expected one checkpoint of a detector, got {len(checkpoints)}')
-            return PersonDetector(config, *checkpoints, self.device, minimum)
+            return PersonDetector(cfg, *checkpoints, self.device, minimum)
         first = FirstStage(cfg, checkpoints, self.device)
         ours, its = (list(meta['keypoint_name2id']) for meta in (self.dataset_meta, first.predictor.meta))
         if its != ours:

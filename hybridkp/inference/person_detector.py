@@ -16,21 +16,21 @@ class PersonDetector:
     """A detector of people: one of our single-stage networks, or any that MMDetection has.
 
     Args:
-        config: the config file.
+        cfg: the config, see `read_config`.
         checkpoint: the checkpoint file.
         device: where it runs.
         minimum: boxes with a lower score are left out.
         category: the number of the class whose boxes are taken; of COCO's classes 0 is the person.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: there is no such checkpoint.
         InputError: the checkpoint does not fit, the config is no detector's, or MMDetection is not installed.
     """
 
-    def __init__(self, config: str, checkpoint: str, device: str, minimum: float = 0.25, category: int = 0):
+    def __init__(self, cfg: Config, checkpoint: str, device: str, minimum: float = 0.25, category: int = 0):
+        config = cfg.filename
         self.minimum, self.category, self.name = minimum, category, f'{Path(config).name} {Path(checkpoint).name}'
         self.predictor = self.model = None
-        cfg = read_config(config)
         if cfg.model.type == 'SingleStageEstimator':
             self.predictor = FramePredictor(cfg, [checkpoint], device)
             self.predictor.model.test_cfg = {**self.predictor.model.test_cfg, 'score_threshold': minimum}

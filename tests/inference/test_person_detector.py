@@ -9,7 +9,7 @@ import torch
 from mmengine.structures import InstanceData
 
 from hybridkp.errors import InputError
-from hybridkp.inference.person_detector import PersonDetector
+from hybridkp.inference.person_detector import PersonDetector, read_config
 
 
 @pytest.fixture
@@ -20,17 +20,21 @@ def foreign(tmp_path):
     return str(path)
 
 
+def detect(config, checkpoint='a.pth', **options):
+    return PersonDetector(read_config(config), checkpoint, 'cpu', **options)
+
+
 def test_boxes_of_our_network(random_network):
     images = [np.random.default_rng(0).integers(0, 255, (50, 80, 3), dtype=np.uint8)] * 2
-    detector = PersonDetector(*random_network('detector'), 'cpu', minimum=0.0)
+    detector = detect(*random_network('detector'), minimum=0.0)
     (boxes, scores), (again, _) = detector(images)
     assert boxes.shape == (5, 4) and scores.shape == (5,) and (boxes[:, 2:] > boxes[:, :2]).all()
     np.testing.assert_allclose(boxes, again, atol=1e-3)
     assert (boxes >= 0).all() and (boxes <= (80, 50, 80, 50)).all()
     middle = float(np.sort(scores)[2:4].mean())
-    ((fewer, _),) = PersonDetector(*random_network('detector'), 'cpu', minimum=middle)(images[:1])
+    ((fewer, _),) = detect(*random_network('detector'), minimum=middle)(images[:1])
     assert 0 < len(fewer) <= 5
-    ((nobody, _),) = PersonDetector(*random_network('detector'), 'cpu', minimum=0.0, category=1)(images[:1])
+    ((nobody, _),) = detect(*random_network('detector'), minimum=0.0, category=1)(images[:1])
     assert nobody.shape == (0, 4) and detector.name == 'detector.py detector_0.pth'
 
 
@@ -52,21 +56,21 @@ def test_boxes_of_mmdetection(foreign, monkeypatch):
     apis = types.SimpleNamespace(init_detector=init_detector, inference_detector=inference_detector)
     monkeypatch.setitem(sys.modules, 'mmdet', types.ModuleType('mmdet'))
     monkeypatch.setitem(sys.modules, 'mmdet.apis', apis)
-    ((boxes, scores),) = PersonDetector(foreign, 'a.pth', 'cpu', 0.3)([np.zeros((4, 6), np.uint8)])
+    ((boxes, scores),) = detect(foreign, minimum=0.3)([np.zeros((4, 6), np.uint8)])
     assert boxes.tolist() == [[0, 1, 2, 3]] and scores.tolist() == [np.float32(0.9)]
     assert seen == [((foreign, 'a.pth', 'cpu'), (4, 6, 3))]
-    ((boxes, _),) = PersonDetector(foreign, 'a.pth', 'cpu', 0.3, category=16)([np.zeros((4, 6, 3), np.uint8)])
+    ((boxes, _),) = detect(foreign, minimum=0.3, category=16)([np.zeros((4, 6, 3), np.uint8)])
     assert boxes.tolist() == [[1, 1, 5, 5]]
 
 
 def test_detectors_that_cannot_be_used(foreign, random_network, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'mmdet.apis', None)
     with pytest.raises(InputError, match='rtmdet.py: this detector needs MMDetection, which cannot be imported'):
-        PersonDetector(foreign, 'a.pth', 'cpu')
+        detect(foreign)
     with pytest.raises(InputError, match='mouse.py: expected a detector, got a KeypointEstimator'):
-        PersonDetector(*random_network('mouse'), 'cpu')
+        detect(*random_network('mouse'))
     with pytest.raises(FileNotFoundError, match='config nowhere.py does not exist'):
-        PersonDetector('nowhere.py', 'a.pth', 'cpu')
+        detect('nowhere.py')
     (tmp_path / 'empty.py').touch()
     with pytest.raises(InputError, match='empty.py cannot be read as that of a detector'):
-        PersonDetector(str(tmp_path / 'empty.py'), 'a.pth', 'cpu')
+        detect(str(tmp_path / 'empty.py'))
