@@ -1,5 +1,5 @@
-# The habits of those who label drift (docs/results.md): for the images right behind 1-150, a network of the second stage,
-# trained on all of these, goes on for ten epochs with their latest quarter alone. For later images it is worse.
+# Labels drift (docs/results.md): for the images right behind 1-150, a network of the second stage that was trained on
+# all of these goes on for ten epochs with their latest quarter alone. For images that are farther away it is worse.
 _base_ = 'unet_isbi2015_320x256_second-stage-means.py'
 load_from = 'work_dirs/unet_isbi2015_320x256_second-stage-means-all-train/run0/epoch_40.pth'
 train_dataloader = dict(dataset=dict(ann_file='block3/val.json'))
