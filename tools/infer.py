@@ -81,8 +81,6 @@ def check(args: argparse.Namespace, source: MediaSource) -> None:
     """Refuse options that do not go together, and images in the place of checkpoints."""
     if images := [path for path in [*args.checkpoint, *(args.detector or [])] if path.lower().endswith(SUFFIXES)]:
         raise InputError(f'{images[0]}: expected a checkpoint; several images are a folder or a pattern in quotes')
-    if args.detector and len(args.detector) == 1:
-        raise InputError(f'--detector {args.detector[0]}: expected a config and a checkpoint, got one file')
     inside = os.path.isdir(args.input) and Path(args.out).resolve().is_relative_to(Path(args.input).resolve())
     if inside and not args.no_pictures:
         raise InputError(f'--out {args.out}: expected a folder outside of that of the images, {args.input}')

@@ -79,14 +79,16 @@ class KeypointInferencer:
             raise InputError('expected boxes of a file or of a detector, got both')
         minimum = BOX_SCORE if score_threshold is None else score_threshold
         self.boxes = PersonBoxes(boxes, minimum) if boxes else None
-        self.detector = self._build_detector(detector[0], detector[1:], minimum) if detector else None
+        self.detector = self._build_detector(*detector, minimum=minimum) if detector else None
 
-    def _build_detector(self, config: str, checkpoints: Sequence[str], minimum: float) -> PersonDetector | FirstStage:
+    def _build_detector(self, config: str, *checkpoints: str, minimum: float) -> PersonDetector | FirstStage:
+        if not checkpoints:
+            raise InputError(f'detector {config}: expected a config and a checkpoint, got one file')
         cfg = read_config(config)
         if cfg.model.type not in ('KeypointEstimator', 'KeypointEnsemble'):
             if len(checkpoints) > 1:
                 raise InputError(f'{config}: expected one checkpoint of a detector, got {len(checkpoints)}')
-            return PersonDetector(cfg, *checkpoints, self.device, minimum)
+            return PersonDetector(cfg, checkpoints[0], self.device, minimum)
         first = FirstStage(cfg, checkpoints, self.device)
         ours, its = (list(meta['keypoint_name2id']) for meta in (self.dataset_meta, first.predictor.meta))
         if its != ours:

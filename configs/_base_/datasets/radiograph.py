@@ -11,7 +11,6 @@ network = dict(
 three_channels = dict(data_preprocessor=dict(_delete_=True, type='GreyPreprocessor', channels=3), backbone=dict())
 image, box = dict(type='ReadImage', color_type='grayscale'), dict(type='GetBBoxCenterScale', padding=1.0)
 read = [image, box]
-mix = [dict(type='MixReaders')]
 move = [
     dict(
         type='RandomBBoxTransform',
@@ -22,7 +21,7 @@ move = [
         rotate_factor=15,
     ),
 ]
-augment = [*mix, *move]
+augment = [dict(type='MixReaders'), *move]
 distort = [dict(type='ElasticDeformation', magnitude=0.015), dict(type='GammaNoise')]
 meta = ('id', 'img_id', 'img_path', 'category_id', 'ori_shape', 'input_size', 'input_center', 'input_scale')
 meta += ('pixel_spacing', 'raw_ann_info', 'prior_keypoints')
