@@ -21,6 +21,11 @@ class CocoCloseups(CocoKeypoints):
     which are the sample's ``prior_keypoints`` (1, K, 2) in px, and no label has a say in where the network looks.
     How much is seen around the box says the padding of mmpose's ``GetBBoxCenterScale``.
 
+    With ``groups`` there is a closer look at each group of keypoints, and so a sample for each, whose box is around those.
+    It is trained on all keypoints that it shows, and measured on its own, ``own_keypoints`` (K,), bool, only; what the
+    looks at an instance find is put together where it is measured, written or drawn. A look at fewer than two labelled
+    keypoints is not trained on.
+
     Args:
         ann_file: The annotation file, relative to ``data_root``; in test mode with one annotation an image.
         skeleton: What :func:`~hybridkp.datasets.skeleton.skeleton_metainfo` takes.
@@ -28,11 +33,12 @@ class CocoCloseups(CocoKeypoints):
             image in one of them; in test mode, and only there.
         data_root: The folder that the other paths are relative to.
         data_prefix: ``img``: the folder, relative to ``data_root``, that file names are relative to.
+        groups: The names of each group's keypoints, each keypoint in one group; None for one look at all of them.
         test_mode: Whether samples are measured on rather than trained on.
         pipeline: The transforms.
 
     Raises:
-        ValueError: if there is a ``points_file`` to train on or none to test on.
+        ValueError: if there is a ``points_file`` to train on or none to test on, or if a keypoint is not in one group.
         FileNotFoundError: there is no such file.
         InputError: a file or a record is wrong, or not every image has one entry; the message names both.
     """
@@ -44,6 +50,7 @@ class CocoCloseups(CocoKeypoints):
         points_file: str | Sequence[str] | None = None,
         data_root: str = '',
         data_prefix: Mapping = dict(img=''),
+        groups: Sequence[Sequence[str]] | None = None,
         test_mode: bool = False,
         pipeline: Sequence = (),
     ) -> None:
@@ -54,13 +61,15 @@ class CocoCloseups(CocoKeypoints):
             )
         files = [points_file] if isinstance(points_file, str) else points_file or []
         self.points_files = [osp.join(data_root, file) for file in files]
+        self.groups = groups
         super().__init__(ann_file, skeleton, data_root, data_prefix, test_mode=test_mode, pipeline=pipeline)
 
     def load_data_list(self) -> list[dict]:
         """Read the annotations and the points that boxes are around."""
         samples = super().load_data_list()
+        own = own_keypoints(self.groups, list(self._metainfo['keypoint_name2id']))
         if not self.test_mode:
-            return [self._around_labels(sample) for sample in samples]
+            return [look for sample in samples for look in self._around_labels(sample, own)]
         self._metainfo['boxes'] = ', '.join(self.points_files)
         points = read_points(self.points_files, self._metainfo['num_keypoints'])
         images = Counter(sample['img_id'] for sample in samples)
@@ -71,14 +80,38 @@ class CocoCloseups(CocoKeypoints):
                 f'{", ".join(self.points_files)}: expected an entry of each image of {self.ann_file}, '
                 f'got none of image {missing[0]} and {len(missing) - 1} more'
             )
-        return [self._around_points(sample, *points[sample['img_id']]) for sample in samples]
+        return [look for sample in samples for look in self._around_points(sample, own, *points[sample['img_id']])]
 
-    def _around_labels(self, sample: dict) -> dict:
-        labelled = sample['keypoints'][0][sample['keypoints_visible'][0] > 0]
-        return sample | dict(bbox=around(labelled, f'{self.ann_file}: annotation {sample["id"]}')[None])
+    def _around_labels(self, sample: dict, own: np.ndarray) -> list[dict]:
+        labelled = sample['keypoints_visible'][0] > 0
+        chosen = [group & labelled for group in own]
+        if len(own) > 1:
+            chosen = [group for group in chosen if group.sum() > 1]
+        where = f'{self.ann_file}: annotation {sample["id"]}'
+        return [sample | dict(bbox=around(sample['keypoints'][0][group], where)[None]) for group in chosen]
 
-    def _around_points(self, sample: dict, points: np.ndarray, where: str) -> dict:
-        return sample | dict(bbox=around(points, where)[None], prior_keypoints=points[None])
+    def _around_points(self, sample: dict, own: np.ndarray, points: np.ndarray, where: str) -> list[dict]:
+        looks = [
+            dict(bbox=around(points[group], where)[None], prior_keypoints=points[None], own_keypoints=group)
+            for group in own
+        ]
+        return [sample | look for look in looks]
+
+
+def own_keypoints(groups: Sequence[Sequence[str]] | None, names: Sequence[str]) -> np.ndarray:
+    """Return which keypoints are each group's own, (G, K), bool; with None there is one group of all.
+
+    Raises:
+        ValueError: if a group has fewer than two keypoints, or a keypoint is in none or in several.
+    """
+    if groups is None:
+        return np.ones((1, len(names)), dtype=bool)
+    if sorted(name for group in groups for name in group) != sorted(names) or any(len(group) < 2 for group in groups):
+        raise ValueError(
+            f'groups: expected each of {list(names)} in one group, and two or more in a group, '
+            f'got {[list(group) for group in groups]}'
+        )
+    return np.array([[name in group for name in names] for group in groups])
 
 
 def around(points: np.ndarray, where: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from hybridkp.errors import InputError
 from hybridkp.evaluation import calibration_statistics as statistics
 from hybridkp.evaluation.radial_statistics import intervals, radial
 from hybridkp.evaluation.sample_errors import error_vectors, sample_spacing
-from hybridkp.evaluation.sample_points import each_once, predicted_points
+from hybridkp.evaluation.sample_points import each_once, own_values, predicted_points
 from hybridkp.evaluation.text_table import aligned, write_csv
 
 ROWS = {
@@ -93,6 +93,7 @@ class CovarianceCalibration(BaseMetric):
         for sample in data_samples:
             vectors = error_vectors(sample)
             _, covariances, scores = predicted_points(sample)
+            scale = np.ones(2) if self.constant is None else _scale(sample, len(vectors), len(self.constant))
             scatter, freedom = statistics.reader_scatter(_readers(sample, len(vectors)))
             self.results.append(
                 dict(
@@ -100,7 +101,7 @@ class CovarianceCalibration(BaseMetric):
                     vectors=vectors,
                     covariances=covariances,
                     scores=scores,
-                    scale=np.ones(2) if self.constant is None else _scale(sample, len(vectors), len(self.constant)),
+                    scale=own_values(np.tile(scale, (len(vectors), 1)), sample),
                     spacing=sample_spacing(sample) if self.unit == 'mm' else np.ones(2),
                     scatter=scatter,
                     freedom=freedom,
@@ -127,13 +128,14 @@ class CovarianceCalibration(BaseMetric):
 
     def _candidates(self, kept: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
         """Return error vectors (N, K, 2), what is compared (N, K, 2, 2) and how many covariances are none."""
-        vectors = kept['vectors'] * kept['spacing'][:, None]
+        spacing = kept['spacing'][:, None]
+        vectors = kept['vectors'] * spacing
         finite = np.isfinite(vectors).all(axis=-1) & np.isfinite(kept['scores'])
         known = finite & _positive_definite(kept['covariances'])
-        predicted = kept['covariances'] * _outer(kept['spacing'])
+        predicted = kept['covariances'] * _outer(spacing)
         candidates = {'': predicted, '_isotropic': statistics.isotropic(predicted)}
         if self.constant is not None:
-            constant = self.constant * _outer(kept['scale'] * kept['spacing'])
+            constant = self.constant * _outer(kept['scale'] * spacing)
             candidates |= {'_constant': constant, '_constant_isotropic': statistics.isotropic(constant)}
         candidates = {end: np.where(known[..., None, None], part, np.nan) for end, part in candidates.items()}
         return np.where(known[..., None], vectors, np.nan), candidates, int((finite & ~known).sum())
@@ -154,7 +156,7 @@ class CovarianceCalibration(BaseMetric):
         freedom = kept['freedom'].sum(axis=0)
         if not freedom.any():
             return None
-        scatter = (kept['scatter'] * _outer(kept['spacing'])).sum(axis=0)
+        scatter = (kept['scatter'] * _outer(kept['spacing'][:, None])).sum(axis=0)
         known = np.isfinite(predicted)
         means = [np.where(known, predicted, 0).sum(axis=0), scatter]
         counts = [known.sum(axis=0), freedom[:, None, None]]
@@ -229,8 +231,8 @@ def _positive_definite(matrices: np.ndarray) -> np.ndarray:
 
 
 def _outer(scales: np.ndarray) -> np.ndarray:
-    """Return what (N, 1, 2, 2) covariances are multiplied with when x and y are with scales (N, 2)."""
-    return (scales[:, :, None] * scales[:, None, :])[:, None]
+    """Return what covariances (..., 2, 2) are multiplied with when x and y are with scales (..., 2)."""
+    return scales[..., :, None] * scales[..., None, :]
 
 
 def _scale(sample: dict, count: int, expected: int) -> np.ndarray:

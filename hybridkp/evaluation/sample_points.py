@@ -12,6 +12,8 @@ from hybridkp.errors import InputError
 def predicted_points(sample: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give a sample's points (K, 2) in image px, their covariances (K, 2, 2) in px^2 and their scores (K,).
 
+    Of a closer look (see `CocoCloseups`), those of other looks' keypoints are NaN.
+
     Raises:
         InputError: it has not exactly one predicted instance, or no covariances.
     """
@@ -27,11 +29,12 @@ def predicted_points(sample: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             f'{sample["img_path"]}: expected predicted keypoint_covariances of shape {expected}, '
             f'got {"none" if given is None else np.shape(given)}'
         )
-    return points[0], np.asarray(given[0], dtype=float), np.asarray(pred['keypoint_scores'][0], dtype=float)
+    found = points[0], np.asarray(given[0], dtype=float), np.asarray(pred['keypoint_scores'][0], dtype=float)
+    return tuple(own_values(values, sample) for values in found)
 
 
 def labelled_points(sample: dict) -> np.ndarray:
-    """Give a sample's labelled points (K, 2) in image px, NaN where a label is missing.
+    """Give a sample's labelled points (K, 2) in image px, NaN where a label is missing or another look's.
 
     Raises:
         InputError: it has not exactly one labelled instance with as many landmarks as there are predicted.
@@ -44,13 +47,33 @@ def labelled_points(sample: dict) -> np.ndarray:
         )
     visible = np.asarray(truth['keypoints_visible'])[0]
     labelled = (visible if visible.ndim == 1 else visible[:, 0]) > 0
-    return np.where(labelled[:, None], np.asarray(truth['keypoints'][0], dtype=float), np.nan)
+    return own_values(np.where(labelled[:, None], np.asarray(truth['keypoints'][0], dtype=float), np.nan), sample)
+
+
+def own_values(values: np.ndarray, sample: dict) -> np.ndarray:
+    """Put NaN in the place of a sample's values (K, ...) of keypoints that are another look's, see `CocoCloseups`."""
+    own = sample.get('own_keypoints')
+    return values if own is None else np.where(own.reshape(-1, *[1] * (values.ndim - 1)), values, np.nan)
 
 
 def each_once(results: Sequence[dict]) -> list[dict]:
-    """Give the results with keys of their own, ordered by ``key``: whatever the order and the number of processes."""
-    once = {result['key']: result for result in results}
+    """Give the results with keys of their own, ordered by ``key``: whatever the order and the number of processes.
+
+    Several results of one key are put together: what is NaN in one is taken from the others.
+    """
+    once: dict = {}
+    for result in results:
+        first = once.setdefault(result['key'], result)
+        if first is not result:
+            once[result['key']] = first | {name: _filled(first[name], result[name]) for name in first if name != 'key'}
     return [once[key] for key in sorted(once)]
+
+
+def _filled(values: object, others: object) -> object:
+    """Fill the NaN of an array of numbers from another of its shape; other things stay as they are."""
+    if not isinstance(values, np.ndarray) or values.dtype.kind != 'f' or values.shape != np.shape(others):
+        return values
+    return np.where(np.isnan(values), others, values)
 
 
 def image_names(paths: Sequence[str]) -> list[str]:

@@ -52,6 +52,43 @@ def test_boxes_to_test_on_are_around_the_first_networks_points(build, tmp_path):
     assert dataset.metainfo['boxes'] == str(tmp_path / 'points.json')
 
 
+GROUPS = [['c', 'a'], ['b', 'd']]
+SQUARE = TRIANGLE | dict(name='square', keypoints=['a', 'b', 'c', 'd'], sigmas=[0.1] * 4)
+
+
+def test_a_look_at_each_group_of_the_labels(build):
+    dataset = build(
+        points_file=None, test_mode=False, skeleton=SQUARE, groups=GROUPS, keypoints=[1, 2, 2, 3, 9, 2, 5, 6, 1, 7, 4, 2]
+    )
+    looks = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert [look['bbox'].tolist() for look in looks] == [[[1, 2, 5, 6]], [[3, 4, 7, 9]]] * 2
+    assert [look['id'] for look in looks] == [10, 10, 20, 20]
+    assert all(look['keypoints_visible'].all() for look in looks), 'a look is trained on all that it shows'
+
+
+def test_a_look_at_fewer_than_two_labels_is_not_trained_on(build):
+    labels = [1, 2, 2, 3, 9, 2, 5, 6, 0, 7, 4, 2]
+    dataset = build(points_file=None, test_mode=False, skeleton=SQUARE, groups=GROUPS, keypoints=labels)
+    assert [dataset.get_data_info(i)['bbox'].tolist() for i in range(len(dataset))] == [[[3, 4, 7, 9]]] * 2
+
+
+def test_a_look_at_each_group_of_the_first_networks_points(build):
+    found = [5, 6, 0.9, 20, 7, 0.8, 11, 21, 0.1, 2, 9, 0.5]
+    dataset = build(
+        found=[result(1, found), result(2, found)], skeleton=SQUARE, groups=GROUPS, keypoints=[*LABELS, 7, 4, 2]
+    )
+    looks = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert [look['bbox'].tolist() for look in looks] == [[[5, 6, 11, 21]], [[2, 7, 20, 9]]] * 2
+    assert [look['own_keypoints'].tolist() for look in looks[:2]] == [[1, 0, 1, 0], [0, 1, 0, 1]]
+    assert looks[0]['prior_keypoints'].shape == (1, 4, 2)
+
+
+@pytest.mark.parametrize('groups', [[['a', 'b'], ['c']], [['a', 'b']], [['a', 'b', 'c'], ['c', 'a']], [['a', 'b', 'x']]])
+def test_each_keypoint_is_in_one_group_of_two_or_more(build, groups):
+    with pytest.raises(ValueError, match=r"groups: expected each of \['a', 'b', 'c'\] in one group, and two or more"):
+        build(groups=groups)
+
+
 def test_several_files(build, tmp_path):
     (tmp_path / 'more.json').write_text(json.dumps([result(2)]))
     dataset = build(found=[result(1)], files=('points.json', 'more.json'))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hybridkp.errors import InputError
-from hybridkp.evaluation.sample_points import each_once, image_names, labelled_points, predicted_points
+from hybridkp.evaluation.sample_points import each_once, image_names, labelled_points, own_values, predicted_points
 
 
 def sample(count=2, **changes):
@@ -48,3 +48,25 @@ def test_names_are_relative_to_the_folder_of_all():
 def test_each_sample_counts_once_in_an_order_of_its_own():
     results = [dict(key=('b', 1), n=1), dict(key=('a', 2), n=2), dict(key=('b', 1), n=1), dict(key=('a', 1), n=3)]
     assert [result['n'] for result in each_once(results)] == [3, 2, 1] == [r['n'] for r in each_once(results[::-1])]
+
+
+def test_what_several_looks_find_is_put_together():
+    looks = [sample() | dict(own_keypoints=np.array(own)) for own in ([True, False], [False, True])]
+    looks[1]['pred_instances']['keypoints'] = looks[1]['pred_instances']['keypoints'] + 1
+    parts = [dict(key='a', points=predicted_points(look)[0], scores=predicted_points(look)[2]) for look in looks]
+    assert np.isnan(parts[0]['points']).tolist() == [[False, False], [True, True]]
+    assert np.isnan(predicted_points(looks[0])[1][1]).all() and np.isnan(labelled_points(looks[1])).all()
+    (together,) = each_once(parts)
+    assert together['points'].tolist() == [[1, 1], [2, 2]] and together['scores'].tolist() == [0.5, 0.5]
+    (again,) = each_once([*parts, *parts[::-1]])  # as processes that share the last sample give them
+    assert again['points'].tolist() == [[1, 1], [2, 2]]
+
+
+def test_without_looks_every_value_is_its_own():
+    assert own_values(np.ones(2), {}).tolist() == [1, 1]
+
+
+def test_what_is_no_array_of_numbers_stays_the_first():
+    results = [dict(key=1, n=3, spacing=np.ones(2), counts=np.arange(2)), dict(key=1, n=4, spacing=None, counts=None)]
+    (once,) = each_once(results)
+    assert once['n'] == 3 and once['spacing'].tolist() == [1, 1] and once['counts'].tolist() == [0, 1]

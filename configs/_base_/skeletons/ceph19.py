@@ -3,6 +3,7 @@
 # Measures: SNA, SNB, ANB, SN to GoGn (Steiner 1953); mandibular plane to Frankfort (FMA, Tweed 1946), facial angle and
 # y axis (Downs 1948); gonial angle and face heights (Jarabak & Fizzell 1972); the lips in front of the line from Sn to
 # SPog (Burstone 1967), positive in front where the face looks to the right.
+# Groups for closer looks: the skull's base and the jaw's angle, the upper face, the lips and the chin.
 # fmt: off
 skeleton = dict(
     name='ceph19',
@@ -21,3 +22,6 @@ skeleton = dict(
         gonial=('angle', 'Ar', 'Go', 'Me'), N_Me=('distance', 'N', 'Me'), ANS_Me=('distance', 'ANS', 'Me'),
         S_Go=('distance', 'S', 'Go'), UL_B=('point_to_line', 'UL', 'SPog', 'Sn'),
         LL_B=('point_to_line', 'LL', 'SPog', 'Sn')))
+groups = [
+    ['S', 'Po', 'Ar', 'Go', 'PNS'], ['N', 'Or', 'ANS', 'A', 'Sn'],
+    ['UI', 'LI', 'UL', 'LL', 'B', 'Pog', 'Gn', 'Me', 'SPog']]
