@@ -22,9 +22,9 @@ class CocoCloseups(CocoKeypoints):
     How much is seen around the box says the padding of mmpose's ``GetBBoxCenterScale``.
 
     With ``groups`` there is a closer look at each group of keypoints, and so a sample for each, whose box is around those.
-    It is trained on all keypoints that it shows, and measured on its own, ``own_keypoints`` (K,), bool, only; what the
-    looks at an instance find is put together where it is measured, written or drawn. A look at fewer than two labelled
-    keypoints is not trained on.
+    It is trained on all keypoints that it shows, and on none if fewer than two of its own are labelled. It is measured on
+    its own only, ``own_keypoints`` (K,), bool: the labels of others are invisible, and what the looks at an instance find
+    is put together where it is measured or written.
 
     Args:
         ann_file: The annotation file, relative to ``data_root``; in test mode with one annotation an image.
@@ -38,7 +38,8 @@ class CocoCloseups(CocoKeypoints):
         pipeline: The transforms.
 
     Raises:
-        ValueError: if there is a ``points_file`` to train on or none to test on, or if a keypoint is not in one group.
+        ValueError: if there is a ``points_file`` to train on or none to test on, if a keypoint is not in one group, or if
+            the pipeline does not hand ``own_keypoints`` on.
         FileNotFoundError: there is no such file.
         InputError: a file or a record is wrong, or not every image has one entry; the message names both.
     """
@@ -63,6 +64,9 @@ class CocoCloseups(CocoKeypoints):
         self.points_files = [osp.join(data_root, file) for file in files]
         self.groups = groups
         super().__init__(ann_file, skeleton, data_root, data_prefix, test_mode=test_mode, pipeline=pipeline)
+        for step in self.pipeline.transforms if test_mode and groups else ():
+            if 'own_keypoints' not in getattr(step, 'meta_keys', ['own_keypoints']):
+                raise ValueError(f'{type(step).__name__}: expected own_keypoints among the meta_keys, as there are groups')
 
     def load_data_list(self) -> list[dict]:
         """Read the annotations and the points that boxes are around."""
@@ -91,11 +95,15 @@ class CocoCloseups(CocoKeypoints):
         return [sample | dict(bbox=around(sample['keypoints'][0][group], where)[None]) for group in chosen]
 
     def _around_points(self, sample: dict, own: np.ndarray, points: np.ndarray, where: str) -> list[dict]:
-        looks = [
-            dict(bbox=around(points[group], where)[None], prior_keypoints=points[None], own_keypoints=group)
+        sample = sample | dict(prior_keypoints=points[None])
+        if len(own) == 1:
+            return [sample | dict(bbox=around(points, where)[None])]
+        return [
+            sample
+            | dict(bbox=around(points[group], where)[None], own_keypoints=group)
+            | dict(keypoints_visible=sample['keypoints_visible'] * group)
             for group in own
         ]
-        return [sample | look for look in looks]
 
 
 def own_keypoints(groups: Sequence[Sequence[str]] | None, names: Sequence[str]) -> np.ndarray:

@@ -112,7 +112,7 @@ def _predict(model: nn.Module, batches: list[dict]) -> _Predictions:
                     '--max-shift inf takes them unseen'
                 )
             points.append(pred.keypoints[0] / (np.asarray(crop['input_scale']) / np.asarray(crop['input_size'])))
-            scores.append(np.array(pred.keypoint_scores[0]))
+            scores.append(np.where(crop.get('own_keypoints', True), pred.keypoint_scores[0], 0))  # others' are unused
             names.append(str(crop.get('img_path', f'image {len(names)}')))
     return _Predictions(np.stack(points), np.stack(scores), names)
 

@@ -34,7 +34,7 @@ def predicted_points(sample: dict) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def labelled_points(sample: dict) -> np.ndarray:
-    """Give a sample's labelled points (K, 2) in image px, NaN where a label is missing or another look's.
+    """Give a sample's labelled points (K, 2) in image px, NaN where a label is missing.
 
     Raises:
         InputError: it has not exactly one labelled instance with as many landmarks as there are predicted.
@@ -47,7 +47,7 @@ def labelled_points(sample: dict) -> np.ndarray:
         )
     visible = np.asarray(truth['keypoints_visible'])[0]
     labelled = (visible if visible.ndim == 1 else visible[:, 0]) > 0
-    return own_values(np.where(labelled[:, None], np.asarray(truth['keypoints'][0], dtype=float), np.nan), sample)
+    return np.where(labelled[:, None], np.asarray(truth['keypoints'][0], dtype=float), np.nan)
 
 
 def own_values(values: np.ndarray, sample: dict) -> np.ndarray:
@@ -59,14 +59,19 @@ def own_values(values: np.ndarray, sample: dict) -> np.ndarray:
 def each_once(results: Sequence[dict]) -> list[dict]:
     """Give the results with keys of their own, ordered by ``key``: whatever the order and the number of processes.
 
-    Several results of one key are put together: what is NaN in one is taken from the others.
+    Several results of one key are put together, see `together`.
     """
+    return sorted(together(results), key=lambda result: result['key'])
+
+
+def together(results: Sequence[dict]) -> list[dict]:
+    """Give the results with keys of their own: of several with one ``key``, what is NaN in one is of the others."""
     once: dict = {}
     for result in results:
         first = once.setdefault(result['key'], result)
         if first is not result:
             once[result['key']] = first | {name: _filled(first[name], result[name]) for name in first if name != 'key'}
-    return [once[key] for key in sorted(once)]
+    return list(once.values())
 
 
 def _filled(values: object, others: object) -> object:

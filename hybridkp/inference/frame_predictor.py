@@ -11,6 +11,7 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
+from hybridkp.datasets.coco_closeups import own_keypoints
 from hybridkp.datasets.coco_set import PIPELINE_KEYS
 from hybridkp.engine.launch import explain_errors
 from hybridkp.engine.trained_model import build_trained
@@ -19,6 +20,8 @@ from hybridkp.inference.evaluated_set import evaluated_set, trained_skeleton
 
 LABELLING = ('KeypointLabels', 'PersonLabels', 'MixReaders', 'GenerateTarget')
 """The transforms that make labels."""
+
+KEYPOINT_FIELDS = ('keypoints', 'keypoint_scores', 'keypoints_visible', 'keypoint_covariances')
 
 Boxes = tuple[np.ndarray, ...]
 """Boxes (N, 4), left, top, right, bottom in px, their scores (N,) and, of the first of two networks, its points
@@ -37,6 +40,8 @@ class FramePredictor:
     Attributes:
         model: the network.
         meta: the data set's meta information.
+        own: which keypoints (K,), bool, are those of each of G closer looks at a person, see `CocoCloseups`; G is 1
+            where one look is at all of them.
         single_stage: whether the network finds people by itself; positions are then px from the left and top border,
             the first pixel's centre at 0.5, else that is at 0.
         takes_boxes: whether there can be boxes: neither a single-stage network nor one that sees a fixed region of
@@ -59,9 +64,12 @@ class FramePredictor:
             )
         if batch_size < 1:
             raise InputError(f'expected a batch of at least one image, got {batch_size}')
-        self.meta, self.batch_size = trained_skeleton(cfg), batch_size
+        self.name, self.meta, self.batch_size = cfg.filename, trained_skeleton(cfg), batch_size
         self.single_stage = cfg.model.type == 'SingleStageEstimator'
-        steps = [step for step in evaluated_set(cfg)['pipeline'] if step['type'] not in LABELLING]
+        data = evaluated_set(cfg)
+        with explain_errors(cfg):
+            self.own = own_keypoints(data.get('groups'), list(self.meta['keypoint_name2id']))
+        steps = [step for step in data['pipeline'] if step['type'] not in LABELLING]
         regions = [step for step in steps if step['type'] == 'FrameRegion']
         boxes = [step for step in steps if step['type'] == 'GetBBoxCenterScale']
         self.takes_boxes = not self.single_stage and not regions
@@ -89,9 +97,21 @@ class FramePredictor:
         found = []
         for start in range(0, len(flat), self.batch_size):
             found += self._predicted(flat[start : start + self.batch_size])
-        ends = np.cumsum([len(of_one) for of_one in samples])
-        parts = [found[end - len(of_one) : end] for end, of_one in zip(ends, samples, strict=True)]
+        looks = len(self.own)
+        people = [self._together(found[start : start + looks]) for start in range(0, len(found), looks)]
+        ends = np.cumsum([len(of_one) // looks for of_one in samples])
+        parts = [people[start:end] for start, end in zip([0, *ends], ends)]
         return [InstanceData.cat(part) if part else self._nobody() for part in parts]
+
+    def _together(self, looks: list[InstanceData]) -> InstanceData:
+        """Put what closer looks at a person find together; the box is then around the keypoints."""
+        first, *others = looks
+        for found, own in zip(others, self.own[1:], strict=True):
+            for name in KEYPOINT_FIELDS:
+                first[name][:, own] = found[name][:, own]
+        if others:
+            first.bboxes = np.concatenate((first.keypoints.min(axis=1), first.keypoints.max(axis=1)), axis=1)
+        return first
 
     @torch.no_grad()
     def _predicted(self, batch: list[dict]) -> list[InstanceData]:
@@ -108,13 +128,28 @@ class FramePredictor:
         meta = {key: self.meta[key] for key in PIPELINE_KEYS if key in self.meta}
         inputs = []
         for i, (box, score, *prior) in enumerate(zip(*boxes, strict=True)):
-            sample = dict(img=image, img_id=0, id=i, **meta)
-            if not self.single_stage:
-                sample |= dict(bbox=np.float32(box)[None], bbox_score=np.float32([score]))
-            if prior:
-                sample['prior_keypoints'] = np.float32(prior)
-            inputs.append(self.pipeline(sample))
+            for corners in self._looks(box, *prior):
+                sample = dict(img=image, img_id=0, id=i, **meta)
+                if not self.single_stage:
+                    sample |= dict(bbox=np.float32(corners)[None], bbox_score=np.float32([score]))
+                if prior:
+                    sample['prior_keypoints'] = np.float32(prior)
+                inputs.append(self.pipeline(sample))
         return inputs
+
+    def _looks(self, box: np.ndarray, points: np.ndarray | None = None) -> list[np.ndarray]:
+        """Give the boxes (4,) that the network looks at: that of a person, or those around groups of its points (K, 2).
+
+        Where the points of a group have no area around them, there are none.
+        """
+        if len(self.own) == 1:
+            return [box]
+        if points is None:
+            raise InputError(
+                f'{self.name}: expected a first network (--detector), whose points say where the groups of keypoints are'
+            )
+        boxes = [np.concatenate((points[own].min(axis=0), points[own].max(axis=0))) for own in self.own]
+        return boxes if all((corners[2:] > corners[:2]).all() for corners in boxes) else []
 
     def _nobody(self) -> InstanceData:
         count = self.meta['num_keypoints']

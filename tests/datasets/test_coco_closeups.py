@@ -72,15 +72,28 @@ def test_a_look_at_fewer_than_two_labels_is_not_trained_on(build):
     assert [dataset.get_data_info(i)['bbox'].tolist() for i in range(len(dataset))] == [[[3, 4, 7, 9]]] * 2
 
 
-def test_a_look_at_each_group_of_the_first_networks_points(build):
+@pytest.fixture
+def square():
+    """Settings of a data set of four keypoints in two groups, to test on."""
     found = [5, 6, 0.9, 20, 7, 0.8, 11, 21, 0.1, 2, 9, 0.5]
-    dataset = build(
-        found=[result(1, found), result(2, found)], skeleton=SQUARE, groups=GROUPS, keypoints=[*LABELS, 7, 4, 2]
-    )
+    labels = dict(keypoints=[*LABELS, 7, 4, 2], found=[result(1, found), result(2, found)])
+    return dict(**labels, skeleton=SQUARE, groups=GROUPS)
+
+
+def test_a_look_at_each_group_of_the_first_networks_points(build, square):
+    dataset = build(**square)
     looks = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert [look['bbox'].tolist() for look in looks] == [[[5, 6, 11, 21]], [[2, 7, 20, 9]]] * 2
     assert [look['own_keypoints'].tolist() for look in looks[:2]] == [[1, 0, 1, 0], [0, 1, 0, 1]]
     assert looks[0]['prior_keypoints'].shape == (1, 4, 2)
+    assert [look['keypoints_visible'].tolist() for look in looks[:2]] == [[[1, 0, 0, 0]], [[0, 1, 0, 1]]]
+
+
+def test_which_keypoints_are_its_own_is_handed_on(build, square, mmpose_scope):
+    pack = dict(type='PackPoseInputs', meta_keys=('id',))
+    with pytest.raises(ValueError, match='PackPoseInputs: expected own_keypoints among the meta_keys'):
+        build(**square, pipeline=[pack])
+    build(**square | dict(groups=None), pipeline=[pack])
 
 
 @pytest.mark.parametrize('groups', [[['a', 'b'], ['c']], [['a', 'b']], [['a', 'b', 'c'], ['c', 'a']], [['a', 'b', 'x']]])

@@ -156,6 +156,34 @@ def test_several_people_in_one_sample(tmp_path):
     assert [entry['category_id'] for entry in entries] == [1, 1]
 
 
+def test_what_several_looks_find_is_one_entry(tmp_path):
+    samples = []
+    for image, own, base in ((7, [1, 0, 1], 1.0), (8, [1, 1, 1], 9.0), (7, [0, 1, 0], 5.0)):
+        pred = dict(
+            keypoints=base + np.array([[[0.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]),
+            keypoint_scores=np.array([[0.5, 0.3, 0.1]]) * base / 5,
+            keypoint_covariances=base * np.tile(np.eye(2), (1, 3, 1, 1)),
+            bboxes=np.zeros((1, 4)),
+            bbox_scores=np.array([0.8]),
+        )
+        gt = dict(bbox_scales=np.ones((1, 2)))
+        own = np.array(own, dtype=bool)
+        samples.append(dict(img_id=image, id=3, own_keypoints=own, pred_instances=pred, gt_instances=gt))
+    metric = ResultFile(str(tmp_path / 'a.json'), score_mode='keypoint')
+    metric.process({}, samples)
+    metric.evaluate(3)
+    first, second = json.loads((tmp_path / 'a.json').read_text())
+    assert first == dict(
+        image_id=7,
+        category_id=1,
+        keypoints=[1, 3, 0.1, 8, 9, 0.3, 6, 7, 0.02],
+        score=pytest.approx(0.14),
+        bbox=[1, 3, 7, 6],
+        keypoint_covariances=[[1, 0, 1], [5, 0, 5], [1, 0, 1]],
+    )
+    assert second['image_id'] == 8 and 'crop_area' not in second
+
+
 def test_classes_are_the_categories_of_the_data(tmp_path):
     pred = dict(
         keypoints=np.zeros((2, 1, 2)),

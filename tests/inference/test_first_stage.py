@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from hybridkp.engine.launch import load_config
 from hybridkp.engine.trained_model import build_trained
 from hybridkp.errors import InputError
+from hybridkp.evaluation import ResultFile
 from hybridkp.inference.first_stage import FirstStage
 from hybridkp.inference.keypoint_inferencer import KeypointInferencer
 
@@ -86,22 +87,71 @@ def test_a_first_network_may_be_several(random_network):
         KeypointInferencer(*random_network('people'), 'cpu', detector=[*detector, detector[1]])
 
 
-def test_a_test_and_inference_agree(random_network, tmp_path):
-    """The file that a first test writes makes the second test predict what inference with both networks does."""
-    labels = json.loads((FRAMES.parent / 'test.json').read_text())
-    paths = [str(FRAMES.parent / image['file_name']) for image in labels['images']]
-    found = list(KeypointInferencer(*random_network('mouse'), 'cpu')(paths))
-    entries = [
-        dict(image_id=image['id'], keypoints=np.c_[people.keypoints[0], people.keypoint_scores[0]].ravel().tolist())
-        for image, people in zip(labels['images'], found, strict=True)
-    ]
-    (tmp_path / 'points.json').write_text(json.dumps(entries))
-    config, checkpoint = random_network('closeups')
-    cfg = load_config(config, {'test_dataloader.dataset.points_file': str(tmp_path / 'points.json')}, None)
-    with DefaultScope.overwrite_default_scope('mmpose'), torch.no_grad():
-        model, loader = build_trained(cfg, [checkpoint], 'cpu'), Runner.build_dataloader(cfg.test_dataloader)
-        tested = [sample.pred_instances for batch in loader for sample in model.test_step(batch)]
-    both = KeypointInferencer(config, checkpoint, 'cpu', detector=random_network('mouse'))(paths)
+@pytest.fixture
+def both_ways(random_network, tmp_path):
+    """Give what a second network's test finds, of the file that a first test writes, and inference with both."""
+
+    def find(settings):
+        labels = json.loads((FRAMES.parent / 'test.json').read_text())
+        paths = [str(FRAMES.parent / image['file_name']) for image in labels['images']]
+        found = list(KeypointInferencer(*random_network('mouse'), 'cpu')(paths))
+        entries = [
+            dict(image_id=image['id'], keypoints=np.c_[people.keypoints[0], people.keypoint_scores[0]].ravel().tolist())
+            for image, people in zip(labels['images'], found, strict=True)
+        ]
+        (tmp_path / 'points.json').write_text(json.dumps(entries))
+        config, checkpoint = random_network('closeups')
+        settings = {'test_dataloader.dataset.points_file': str(tmp_path / 'points.json'), **settings}
+        cfg = load_config(config, settings, None)
+        with DefaultScope.overwrite_default_scope('mmpose'), torch.no_grad():
+            model, loader = build_trained(cfg, [checkpoint], 'cpu'), Runner.build_dataloader(cfg.test_dataloader)
+            tested = [sample.to_dict() for batch in loader for sample in model.test_step(batch)]
+        both = KeypointInferencer(config, checkpoint, 'cpu', detector=random_network('mouse'), cfg_options=settings)
+        return tested, list(both(paths))
+
+    return find
+
+
+def test_a_test_and_inference_agree(both_ways):
+    tested, both = both_ways({})
     for one, other in zip(tested, both, strict=True):
-        np.testing.assert_allclose(one.keypoints, other.keypoints, atol=0.01)
-        np.testing.assert_allclose(one.bboxes, other.bboxes, atol=0.01)
+        np.testing.assert_allclose(one['pred_instances']['keypoints'], other.keypoints, atol=0.01)
+        np.testing.assert_allclose(one['pred_instances']['bboxes'], other.bboxes, atol=0.01)
+
+
+def groups(random_network):
+    """Three groups of a mouse's 17 keypoints."""
+    names = Config.fromfile(random_network('mouse')[0]).test_dataloader.dataset.skeleton.keypoints
+    return {'test_dataloader.dataset.groups': [names[:8:2], names[1:8:2], names[8:]]}
+
+
+def test_looks_at_groups_find_the_same_in_a_test_and_in_inference(both_ways, random_network, tmp_path):
+    tested, both = both_ways(groups(random_network))
+    assert len(tested) == 3 * len(both)
+    file = ResultFile(str(tmp_path / 'found.json'))
+    file.process({}, tested)
+    file.evaluate(len(tested))
+    entries = json.loads((tmp_path / 'found.json').read_text())
+    for entry, other in zip(entries, both, strict=True):
+        points = np.reshape(entry['keypoints'], (-1, 3))
+        np.testing.assert_allclose(points[:, :2], other.keypoints[0], atol=0.01)
+        np.testing.assert_allclose(points[:, 2], other.keypoint_scores[0], atol=1e-3)
+        variances = np.array(entry['keypoint_covariances'])[:, [0, 2]]
+        np.testing.assert_allclose(variances, other.keypoint_covariances[0][:, [0, 1], [0, 1]], rtol=0.01)
+        x, y, width, height = entry['bbox']
+        np.testing.assert_allclose([[x, y, x + width, y + height]], other.bboxes, atol=0.01)
+    assert all((people.keypoints_visible == people.keypoint_scores).all() for people in both)
+
+
+def test_looks_at_groups_take_the_points_of_a_first_network(random_network):
+    image, settings = cv2.imread(PATHS[0]), groups(random_network)
+    second = KeypointInferencer(*random_network('closeups'), 'cpu', cfg_options=settings)
+    with pytest.raises(InputError, match=r'closeups.py: expected a first network \(--detector\), whose points'):
+        list(second(image))
+    points = np.random.default_rng(0).uniform(50, 150, (1, 17, 2)).astype(np.float32)
+    box = np.float32([[50, 50, 150, 150]]), np.ones(1, np.float32)
+    (people,) = second.predictor.predict([image], [(*box, points)])
+    assert people.keypoints.shape == (1, 17, 2)
+    points[0, 8:] = 60
+    (nobody,) = second.predictor.predict([image], [(*box, points)])
+    assert nobody.keypoints.shape == (0, 17, 2), 'a group is in one point'
