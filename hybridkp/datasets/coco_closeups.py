@@ -64,7 +64,7 @@ class CocoCloseups(CocoKeypoints):
         self.points_files = [osp.join(data_root, file) for file in files]
         self.groups = groups
         super().__init__(ann_file, skeleton, data_root, data_prefix, test_mode=test_mode, pipeline=pipeline)
-        for step in self.pipeline.transforms if test_mode and groups else ():
+        for step in self.pipeline.transforms if groups else ():
             if 'own_keypoints' not in getattr(step, 'meta_keys', ['own_keypoints']):
                 raise ValueError(f'{type(step).__name__}: expected own_keypoints among the meta_keys, as there are groups')
 
@@ -87,12 +87,15 @@ class CocoCloseups(CocoKeypoints):
         return [look for sample in samples for look in self._around_points(sample, own, *points[sample['img_id']])]
 
     def _around_labels(self, sample: dict, own: np.ndarray) -> list[dict]:
-        labelled = sample['keypoints_visible'][0] > 0
-        chosen = [group & labelled for group in own]
-        if len(own) > 1:
-            chosen = [group for group in chosen if group.sum() > 1]
+        points, labelled = sample['keypoints'][0], sample['keypoints_visible'][0] > 0
         where = f'{self.ann_file}: annotation {sample["id"]}'
-        return [sample | dict(bbox=around(sample['keypoints'][0][group], where)[None]) for group in chosen]
+        if len(own) == 1:
+            return [sample | dict(bbox=around(points[labelled], where)[None])]
+        return [
+            sample | dict(bbox=around(points[group & labelled], where)[None], own_keypoints=group)
+            for group in own
+            if (group & labelled).sum() > 1
+        ]
 
     def _around_points(self, sample: dict, own: np.ndarray, points: np.ndarray, where: str) -> list[dict]:
         sample = sample | dict(prior_keypoints=points[None])

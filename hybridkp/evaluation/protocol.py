@@ -37,6 +37,7 @@ COMPARED = {
     'input_size': 'input (w, h)',
     'codec': 'codec',
     'search_radius': 'search radius over the input',
+    'groups': 'closer looks at',
     'calibration': 'calibrated',
     'versions': 'versions',
 }
@@ -60,7 +61,7 @@ def build_protocol(
 
     ``boxes`` is ``'ground truth'`` or the file of a detector, with ``boxes_sha256`` and ``boxes_min_score``;
     ``images`` is the count of the annotation file's images and ``images_sha256`` the hash of their sorted ids;
-    ``instances`` counts the samples. ``score_mode``, ``nms_threshold`` and ``max_detections`` are those of a COCO
+    ``instances`` counts the samples, several looks at one instance as one. ``score_mode``, ``nms_threshold`` and ``max_detections`` are those of a COCO
     metric, ``input_size`` is (width, height). What cannot be found out is None.
 
     Args:
@@ -84,13 +85,14 @@ def build_protocol(
         scales=_plain(cfg['model'].get('scales') or [1.0]),
         codec=_plain(head.get('codec') or head.get('decoder')),
         search_radius=_plain(test_cfg.get('search_radius')),
+        groups=_plain(cfg['test_dataloader']['dataset'].get('groups')),
         input_size=_input_size(cfg),
         skeleton=_skeleton(meta),
         sigmas=_sigmas(meta, coco),
         annotations=annotations,
         annotations_sha256=_file_hash(annotations),
         **_images(annotations),
-        instances=len(dataset),
+        instances=len(dataset) // len(getattr(dataset, 'groups', None) or [1]),
         checkpoints=[dict(file=Path(path).name, sha256=_file_hash(path)) for path in checkpoints],
         config=Path(cfg.filename).name if getattr(cfg, 'filename', None) else None,
         score_mode=getattr(coco, 'score_mode', None),
@@ -269,7 +271,7 @@ def _may_be_none(protocol: Mapping, key: str) -> bool:
     """Return whether None says that there is none of it, and not that nobody knows."""
     if key == 'nms_threshold':
         return bool(protocol.get('score_mode'))
-    return key == 'search_radius' and key in protocol
+    return key in ('search_radius', 'groups') and key in protocol
 
 
 def _are_files(value: object) -> bool:

@@ -29,9 +29,10 @@ def check_kept_labels(title: str, samples: Sequence[dict], trains: bool) -> Find
     for sample in samples:
         given = sample['data_samples']
         visible = np.asarray(given.gt_instances.keypoints_visible)
-        visible = visible[..., 0] if visible.ndim == 3 else visible
-        labelled += int((visible > 0).sum())
-        kept += int((given.gt_instance_labels.keypoint_weights > 0).sum())
+        visible = (visible[..., 0] if visible.ndim == 3 else visible) > 0
+        visible &= given.metainfo.get('own_keypoints', True)  # a closer look need not show the others
+        labelled += int(visible.sum())
+        kept += int((np.asarray(given.gt_instance_labels.keypoint_weights) > 0)[visible].sum())
     share, least = kept / max(labelled, 1), 0.7 if trains else 0.95
     text = f'{title}: {percent(share)} of {labelled} labelled keypoints lie in the input of {len(samples)} samples'
     if share < 0.1:

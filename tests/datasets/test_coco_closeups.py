@@ -63,6 +63,7 @@ def test_a_look_at_each_group_of_the_labels(build):
     looks = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert [look['bbox'].tolist() for look in looks] == [[[1, 2, 5, 6]], [[3, 4, 7, 9]]] * 2
     assert [look['id'] for look in looks] == [10, 10, 20, 20]
+    assert [look['own_keypoints'].tolist() for look in looks[:2]] == [[1, 0, 1, 0], [0, 1, 0, 1]]
     assert all(look['keypoints_visible'].all() for look in looks), 'a look is trained on all that it shows'
 
 

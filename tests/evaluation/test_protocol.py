@@ -143,6 +143,16 @@ def test_a_second_network_says_how_near_it_looks(build, protocol):
     assert ('search_radius', 'none', '0.055') in compared
 
 
+def test_several_looks_at_an_instance_are_said_and_counted_as_one(build, protocol):
+    assert protocol['groups'] is None and protocol['instances'] == 5
+    assert build(dataset=dict(groups=[['nose'], ['left', 'right']]))['instances'] == 2
+    cfg = Config.fromfile(ROOT / 'configs/landmark/unet_isbi2015_320x256_closeups.py')
+    looks = build_protocol(cfg, Dataset(metainfo=META, groups=[['nose']]), (), [], torch.nn.Identity())
+    assert looks['groups'][0] == ['S', 'Po', 'Ar', 'Go', 'PNS'] and looks['instances'] == 5
+    _, compared = differences(protocol, looks)
+    assert ('groups', 'none', 'S Po Ar Go PNS N Or ANS A Sn UI LI UL LL B Pog Gn Me SPog') in compared
+
+
 def test_calibration_of_a_head_and_of_an_ensemble(build):
     for names in (('head', 'calibration'), ('calibration',), ('module', 'head', 'calibration')):
         network = SimpleNamespace(calibrated=True)

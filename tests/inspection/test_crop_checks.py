@@ -48,7 +48,19 @@ def test_closeups_are_of_labelled_keypoints():
     closeups = part((100, 100), padding=1.25)
     assert crop_factors(table, closeups, (100, 100)).tolist() == [5]
     closeups.settings['type'] = 'CocoCloseups'
+    closeups.settings['skeleton'] = dict(name='face', keypoints=['a', 'b', 'c'], flip_pairs=[], links=[], sigmas=[1] * 3)
     assert crop_factors(table, closeups, (100, 100)).tolist() == [1]
+
+
+def test_closeups_are_of_each_group():
+    images = [dict(id=0, file_name='0.png', width=400, height=400)]
+    keypoints = [100, 100, 2, 180, 140, 2, 10, 10, 2, 30, 90, 2, 0, 0, 0, 5, 5, 2]
+    annotation = dict(id=0, image_id=0, category_id=1, keypoints=keypoints, bbox=[0, 0, 400, 400])
+    table, names = label_table(dict(images=images, annotations=[annotation]), 6), list('abcdef')
+    closeups = part((100, 100), padding=1.25)
+    closeups.settings.update(type='CocoCloseups', groups=[['a', 'b'], ['d', 'c'], ['e', 'f']])
+    closeups.settings['skeleton'] = dict(name='face', keypoints=names, flip_pairs=[], links=[], sigmas=[1] * 6)
+    assert crop_factors(table, closeups, (100, 100)).tolist() == [1, 1]  # of e and f one is labelled
 
 
 def test_factors_are_those_of_the_pipeline(mmpose_scope, monkeypatch):
@@ -72,8 +84,8 @@ def test_factors_are_those_of_the_pipeline(mmpose_scope, monkeypatch):
     'boxes, before, says',
     [
         ([(40, 40)] * 4, (), None),
-        ([(40, 40)] * 2 + [(10, 10)] * 2, (), '50.0 % of the instances are enlarged more than 4 times'),
-        ([(40, 40)] * 2 + [(200, 200)] * 2, (), '50.0 % of the instances are shrunk more than 2 times without'),
+        ([(40, 40)] * 2 + [(10, 10)] * 2, (), '50.0 % of the crops are enlarged more than 4 times'),
+        ([(40, 40)] * 2 + [(200, 200)] * 2, (), '50.0 % of the crops are shrunk more than 2 times without'),
         ([(200, 200)] * 4, [dict(type='SmoothDownscale', input_size=(64, 64))], None),
     ],
 )

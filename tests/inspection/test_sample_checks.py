@@ -42,6 +42,13 @@ def test_what_is_not_labelled_does_not_count():
     assert finding.level == 'ok' and '100.0 % of 1 labelled' in finding.what
 
 
+def test_a_closer_look_need_not_show_the_keypoints_of_others():
+    look = sample([[9, 9]] * 3, [1, 0, 1])
+    look['data_samples'].set_metainfo(dict(own_keypoints=np.array([True, False, False])))
+    finding = check_kept_labels('train', [look], True)
+    assert finding.level == 'ok' and '100.0 % of 1 labelled' in finding.what
+
+
 def codec(**settings):
     return KEYPOINT_CODECS.build(
         dict(type='AnisotropicHeatmap', covariance=dict(type='FixedCovariance', sigma=4)) | settings
