@@ -61,7 +61,7 @@ def test_accumulation_may_change_on_the_way():
 
 
 def test_computes_in_bfloat16_and_clips(mmpose_scope, monkeypatch):
-    monkeypatch.setattr(mixed_precision, 'has_bfloat16', lambda device: True)
+    monkeypatch.setattr(mixed_precision, 'bfloat16_pays', lambda device: True)
     model = nn.Linear(4, 1)
     with DefaultScope.overwrite_default_scope('mmpose'):
         settings = dict(type='NominalBatch', optimizer=torch.optim.SGD(model.parameters(), lr=1.0))

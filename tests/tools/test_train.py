@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hybridkp.engine.mixed_precision import has_bfloat16
+from hybridkp.engine.mixed_precision import bfloat16_pays
 
 
 def scalars(work_dir):
@@ -41,7 +41,7 @@ def test_mixed_precision_trains_on_every_device(trained, tiny, call, tmp_path):
     options = ('--amp', '--cfg-options', 'train_cfg.max_epochs=1')
     call('train', tiny(tmp_path), '--work-dir', tmp_path / 'work', *options)
     mixed, full = (scalars(folder)[0]['loss'] for folder in (tmp_path / 'work', trained.work_dir))
-    assert (mixed != full) == has_bfloat16('cpu') and mixed == pytest.approx(full, rel=0.02)
+    assert (mixed != full) == bfloat16_pays('cpu') and mixed == pytest.approx(full, rel=0.02)
 
 
 def test_another_seed_gives_others(trained, tiny, call, tmp_path):
