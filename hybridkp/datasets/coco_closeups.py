@@ -21,10 +21,10 @@ class CocoCloseups(CocoKeypoints):
     which are the sample's ``prior_keypoints`` (1, K, 2) in px, and no label has a say in where the network looks.
     How much is seen around the box says the padding of mmpose's ``GetBBoxCenterScale``.
 
-    With ``groups`` there is a closer look at each group of keypoints, and so a sample for each, whose box is around those.
-    It is trained on all keypoints that it shows, and on none if fewer than two of its own are labelled. It is measured on
-    its own only, ``own_keypoints`` (K,), bool: the labels of others are invisible, and what the looks at an instance find
-    is put together where it is measured or written.
+    With ``groups`` there is a closer look at each group of keypoints, and so a sample for each, whose box is around
+    those. It is trained on all keypoints that it shows, and on none if fewer than two of its own are labelled. It is
+    measured on its own only, ``own_keypoints`` (K,), bool: the labels of others are invisible, and what the looks at an
+    instance find is put together where it is measured or written.
 
     Args:
         ann_file: The annotation file, relative to ``data_root``; in test mode with one annotation an image.
@@ -38,8 +38,8 @@ class CocoCloseups(CocoKeypoints):
         pipeline: The transforms.
 
     Raises:
-        ValueError: if there is a ``points_file`` to train on or none to test on, if a keypoint is not in one group, or if
-            the pipeline does not hand ``own_keypoints`` on.
+        ValueError: if there is a ``points_file`` to train on or none to test on, if a keypoint is not in one group, or
+            if the pipeline does not hand ``own_keypoints`` on.
         FileNotFoundError: there is no such file.
         InputError: a file or a record is wrong, or not every image has one entry; the message names both.
     """
@@ -66,7 +66,9 @@ class CocoCloseups(CocoKeypoints):
         super().__init__(ann_file, skeleton, data_root, data_prefix, test_mode=test_mode, pipeline=pipeline)
         for step in self.pipeline.transforms if groups else ():
             if 'own_keypoints' not in getattr(step, 'meta_keys', ['own_keypoints']):
-                raise ValueError(f'{type(step).__name__}: expected own_keypoints among the meta_keys, as there are groups')
+                raise ValueError(
+                    f'{type(step).__name__}: expected own_keypoints among the meta_keys, as there are groups'
+                )
 
     def load_data_list(self) -> list[dict]:
         """Read the annotations and the points that boxes are around."""

@@ -61,8 +61,8 @@ def build_protocol(
 
     ``boxes`` is ``'ground truth'`` or the file of a detector, with ``boxes_sha256`` and ``boxes_min_score``;
     ``images`` is the count of the annotation file's images and ``images_sha256`` the hash of their sorted ids;
-    ``instances`` counts the samples, several looks at one instance as one. ``score_mode``, ``nms_threshold`` and ``max_detections`` are those of a COCO
-    metric, ``input_size`` is (width, height). What cannot be found out is None.
+    ``instances`` counts the samples, several looks at one instance as one. ``score_mode``, ``nms_threshold`` and
+    ``max_detections`` are those of a COCO metric, ``input_size`` is (width, height). What cannot be found out is None.
 
     Args:
         cfg: the config, after all options.

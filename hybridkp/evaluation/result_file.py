@@ -21,8 +21,8 @@ class ResultFile(BaseMetric):
 
     Each entry has ``image_id``, ``category_id``, ``keypoints`` [x, y, score, ...] in image px, ``score``, ``bbox``
     [x, y, w, h] and ``keypoint_covariances``, a list of [xx, xy, yy] in px^2 with 6 digits. Where it is known,
-    ``crop_area`` is the area in px^2 by which duplicates are suppressed; nothing is suppressed in the file. What several
-    closer looks at an image find is one entry, whose ``bbox`` is around its keypoints.
+    ``crop_area`` is the area in px^2 by which duplicates are suppressed; nothing is suppressed in the file. What
+    several closer looks at an image find is one entry, whose ``bbox`` is around its keypoints.
 
     The first entry has ``protocol`` as well, a dict that says how the predictions came about, see
     `protocol.build_protocol`. The file remains a plain list of COCO results: evaluators read the keys that they know

@@ -99,8 +99,8 @@ class FramePredictor:
             found += self._predicted(flat[start : start + self.batch_size])
         looks = len(self.own)
         people = [self._together(found[start : start + looks]) for start in range(0, len(found), looks)]
-        ends = np.cumsum([len(of_one) // looks for of_one in samples])
-        parts = [people[start:end] for start, end in zip([0, *ends], ends)]
+        counts = [len(of_one) // looks for of_one in samples]
+        parts = [people[end - count : end] for end, count in zip(np.cumsum(counts), counts, strict=True)]
         return [InstanceData.cat(part) if part else self._nobody() for part in parts]
 
     def _together(self, looks: list[InstanceData]) -> InstanceData:
@@ -146,7 +146,7 @@ class FramePredictor:
             return [box]
         if points is None:
             raise InputError(
-                f'{self.name}: expected a first network (--detector), whose points say where the groups of keypoints are'
+                f'{self.name}: expected a first network (--detector), whose points say where groups of keypoints are'
             )
         boxes = [np.concatenate((points[own].min(axis=0), points[own].max(axis=0))) for own in self.own]
         return boxes if all((corners[2:] > corners[:2]).all() for corners in boxes) else []

@@ -23,9 +23,8 @@ def check_crops(table: LabelTable, part: DataPart) -> Iterator[Finding]:
         return
     factors = crop_factors(table, part, crop['input_size'])
     width, height = crop['input_size']
-    median = np.median(factors)
-    typical = f'shrunk {median:.2g} times' if median > 1 else f'enlarged {1 / median:.2g} times'
-    yield ok(f'crops to {width}x{height} (width x height): the median is {typical}; {_histogram(factors)}')
+    typical = f'the median is {np.median(factors):.2g} image px an input px'
+    yield ok(f'crops to {width}x{height} (width x height): {typical}; {_histogram(factors)}')
     small, large = (factors < BOUNDS[0]).mean(), (factors > ALIASED).mean()
     if small > 0.25:
         yield warn(
@@ -42,8 +41,8 @@ def check_crops(table: LabelTable, part: DataPart) -> Iterator[Finding]:
 def crop_factors(table: LabelTable, part: DataPart, input_size: tuple[int, int]) -> np.ndarray:
     """Give the image px an input px (N,), or of every look, of mmpose's ``TopdownAffine`` without augmentation.
 
-    The crop is the box, of `CocoCloseups` that around the labelled keypoints, of each group where there are groups, or the
-    region of a ``FrameRegion``, times the padding, and then as much wider or higher as the input is.
+    The crop is the box, of `CocoCloseups` that around the labelled keypoints, of each group where there are groups, or
+    the region of a ``FrameRegion``, times the padding, and then as much wider or higher as the input is.
     """
     scale = part.step('GetBBoxCenterScale') or {}
     sides = table.boxes[:, 2:]
@@ -58,7 +57,7 @@ def crop_factors(table: LabelTable, part: DataPart, input_size: tuple[int, int])
 
 
 def _sides(points: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Give the sides (n, 2) of the boxes around the chosen ones (N, K) of points (N, K, 2), where there are two or more."""
+    """Give the sides (n, 2) of the boxes around the chosen ones (N, K) of points (N, K, 2), if there are several."""
     points, chosen = points[chosen.sum(axis=1) > 1], chosen[chosen.sum(axis=1) > 1, :, None]
     return points.max(axis=1, where=chosen, initial=-np.inf) - points.min(axis=1, where=chosen, initial=np.inf)
 

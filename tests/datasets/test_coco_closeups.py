@@ -58,7 +58,11 @@ SQUARE = TRIANGLE | dict(name='square', keypoints=['a', 'b', 'c', 'd'], sigmas=[
 
 def test_a_look_at_each_group_of_the_labels(build):
     dataset = build(
-        points_file=None, test_mode=False, skeleton=SQUARE, groups=GROUPS, keypoints=[1, 2, 2, 3, 9, 2, 5, 6, 1, 7, 4, 2]
+        points_file=None,
+        test_mode=False,
+        skeleton=SQUARE,
+        groups=GROUPS,
+        keypoints=[1, 2, 2, 3, 9, 2, 5, 6, 1, 7, 4, 2],
     )
     looks = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert [look['bbox'].tolist() for look in looks] == [[[1, 2, 5, 6]], [[3, 4, 7, 9]]] * 2
@@ -97,7 +101,9 @@ def test_which_keypoints_are_its_own_is_handed_on(build, square, mmpose_scope):
     build(**square | dict(groups=None), pipeline=[pack])
 
 
-@pytest.mark.parametrize('groups', [[['a', 'b'], ['c']], [['a', 'b']], [['a', 'b', 'c'], ['c', 'a']], [['a', 'b', 'x']]])
+@pytest.mark.parametrize(
+    'groups', [[['a', 'b'], ['c']], [['a', 'b']], [['a', 'b', 'c'], ['c', 'a']], [['a', 'b', 'x']]]
+)
 def test_each_keypoint_is_in_one_group_of_two_or_more(build, groups):
     with pytest.raises(ValueError, match=r"groups: expected each of \['a', 'b', 'c'\] in one group, and two or more"):
         build(groups=groups)
