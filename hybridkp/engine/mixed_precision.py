@@ -22,8 +22,8 @@ class MixedPrecision(OptimWrapper):
 
     mmengine's `AmpOptimWrapper` refuses CPUs, where bfloat16 pays as well on processors that are faster in it. On
     others, some of which have its instructions, and on GPUs before NVIDIA's Ampere, which emulate it, it is slower than
-    float32: there the training stays in float32 and says so. The arguments are those of mmengine's `OptimWrapper` that a
-    config here uses.
+    float32: there the training stays in float32 and says so. The arguments are those of mmengine's `OptimWrapper` that
+    a config here uses.
 
     Args:
         optimizer: the optimizer.
