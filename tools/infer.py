@@ -16,6 +16,7 @@ from hybridkp import stack
 from hybridkp.datasets.image_listing import SUFFIXES
 from hybridkp.engine.inference_settings import InferenceSettings
 from hybridkp.engine.launch import run_tool
+from hybridkp.engine.trained_model import add_scales, with_scales
 from hybridkp.errors import InputError
 from hybridkp.inference.keypoint_inferencer import WHOLE_IMAGE, KeypointInferencer
 from hybridkp.inference.label_file import LabelFile
@@ -50,6 +51,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--labels', metavar='FILE.json', help='COCO annotations to draw beside the predictions')
     add_drawing_arguments(parser)
     parser.add_argument('--batch-size', type=int, default=8, help='images or boxes at a time (default %(default)s)')
+    add_scales(parser)
     parser.add_argument('--device', help='like cpu or cuda:1; by default the first GPU, or the CPU')
     parser.add_argument('--amp', choices=InferenceSettings.dtypes, help='run backbone and neck in half precision')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...')
@@ -192,7 +194,7 @@ def main(argv: list[str] | None = None) -> None:
         args.detector,
         args.score_threshold,
         args.batch_size,
-        args.cfg_options,
+        with_scales(args.cfg_options, args.scales),
     )
     settings = InferenceSettings(InferenceSettings.dtypes.get(args.amp, 'float32'))
     settings.apply(inferencer.predictor.model, args.batch_size)

@@ -17,7 +17,7 @@ from hybridkp.engine.atomic_backend import AtomicBackend
 from hybridkp.engine.inference_settings import InferenceSettings
 from hybridkp.engine.launch import build_runner, explain_errors, load_config, run_tool
 from hybridkp.engine.prediction_shift import apply_guarded
-from hybridkp.engine.trained_model import ensemble, load
+from hybridkp.engine.trained_model import add_scales, ensemble, load, with_scales
 from hybridkp.errors import InputError
 from hybridkp.evaluation import CovarianceCalibration, LandmarkFile, MeasureFile, RadialError, ResultFile
 from hybridkp.evaluation.protocol import build_protocol
@@ -31,13 +31,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         '--work-dir',
         help='where the log, metrics.json and, of radial errors, landmarks.csv go; default work_dirs/NAME_OF_CONFIG',
     )
-    parser.add_argument(
-        '--scales',
-        nargs='+',
-        type=parse_scale,
-        metavar='FACTOR',
-        help='look at each image in these scales and average the heatmaps, for example 0.93 1 1.07; default 1',
-    )
+    add_scales(parser)
     parser.add_argument('--out', help='write the predictions with their covariances to this COCO result file (.json)')
     parser.add_argument('--landmarks', help='write the predicted landmarks with their standard deviations here (.csv)')
     parser.add_argument(
@@ -61,17 +55,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings: key=value ...')
     return parser.parse_args(argv)
-
-
-def parse_scale(text: str) -> float:
-    """Parse the factor of a zoom."""
-    try:
-        scale = float(text)
-    except ValueError:
-        scale = math.nan
-    if not 0.1 <= scale <= 10:
-        raise argparse.ArgumentTypeError(f'expected a factor from 0.1 to 10, got {text!r}')
-    return scale
 
 
 def add_speed_arguments(parser: argparse.ArgumentParser) -> None:
@@ -209,9 +192,9 @@ def write_calibration(calibration: CovarianceCalibration, folder: Path) -> list[
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     stack.mend()
-    cfg = load_config(args.config, args.cfg_options, args.work_dir)
+    cfg = load_config(args.config, with_scales(args.cfg_options, args.scales), args.work_dir)
     cfg.load_from, cfg.resume = None, False
-    cfg.model = ensemble(cfg.model, len(args.checkpoint), args.scales or [1.0])
+    cfg.model = ensemble(cfg.model, len(args.checkpoint))
     if args.show_dir:
         from hybridkp.inference.gallery import check_folder
 

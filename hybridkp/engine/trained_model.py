@@ -1,5 +1,7 @@
 """The network of a config with the weights of checkpoints."""
 
+import argparse
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,13 +15,45 @@ from hybridkp.engine.checkpoint import check_checkpoint
 from hybridkp.engine.launch import explain_errors
 
 
-def ensemble(model: dict, count: int, scales: Sequence[float] = (1.0,)) -> dict:
-    """Give the config of an ensemble of so many models of a config, or the config itself for one in one scale."""
+def add_scales(parser: argparse.ArgumentParser) -> None:
+    """Add the option that sets the scales of a config, see `with_scales`."""
+    parser.add_argument(
+        '--scales',
+        nargs='+',
+        type=_factor,
+        metavar='FACTOR',
+        help='look at each image in these scales and average the heatmaps, for example 0.93 1 1.07; default '
+        'model.test_cfg.scales of the config, or 1',
+    )
+
+
+def with_scales(options: dict | None, scales: Sequence[float] | None) -> dict:
+    """Give the settings that override a config's, with scales of images if some are given."""
+    return {**(options or {}), **({'model.test_cfg.scales': list(scales)} if scales else {})}
+
+
+def _factor(text: str) -> float:
+    """Parse the factor of a zoom."""
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not 0.1 <= factor <= 10:
+        raise argparse.ArgumentTypeError(f'expected a factor from 0.1 to 10, got {text!r}')
+    return factor
+
+
+def ensemble(model: dict, count: int) -> dict:
+    """Give the config of an ensemble of so many models of a config, or the config itself for one in one scale.
+
+    The scales are those of its ``test_cfg``.
+    """
+    scales = (model.get('test_cfg') or {}).get('scales') or [1.0]
     if count == 1 and list(scales) == [1.0]:
         return model
     member = {key: value for key, value in model.items() if key != 'data_preprocessor'}
     preprocessor = model.get('data_preprocessor')
-    return dict(type='KeypointEnsemble', members=[member] * count, data_preprocessor=preprocessor, scales=list(scales))
+    return dict(type='KeypointEnsemble', members=[member] * count, data_preprocessor=preprocessor, scales=scales)
 
 
 def load(checkpoints: Sequence[str], model: nn.Module) -> None:

@@ -82,7 +82,7 @@ def build_protocol(
         boxes_sha256=_file_hash(boxes),
         boxes_min_score=minimum,
         flip_test=bool(test_cfg.get('flip_test', False)),
-        scales=_plain(cfg['model'].get('scales') or [1.0]),
+        scales=_plain(test_cfg.get('scales') or [1.0]),
         codec=_plain(head.get('codec') or head.get('decoder')),
         search_radius=_plain(test_cfg.get('search_radius')),
         groups=_plain(cfg['test_dataloader']['dataset'].get('groups')),

@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from hybridkp.engine.trained_model import build_trained
+from hybridkp.engine.trained_model import build_trained, with_scales
 from hybridkp.errors import InputError
 
 CONFIG = 'configs/animal/hybridnet_s_mirror_mouse_256x256.py'
@@ -30,6 +30,15 @@ def test_one_and_several(checkpoints):
         assert torch.equal(member.head.final_layer.weight, state['head.final_layer.weight'])
     assert torch.equal(one.head.final_layer.weight, several.members[0].head.final_layer.weight)
     assert cfg.model.type == 'KeypointEstimator' and 'data_preprocessor' in cfg.model
+
+
+def test_scales_are_those_of_the_config(checkpoints):
+    cfg = Config.fromfile(CONFIG)
+    cfg.merge_from_dict(with_scales(None, [0.9, 1.0]))
+    model = build_trained(cfg, checkpoints[:1])
+    assert model.scales == (0.9, 1.0) and len(model.members) == 1
+    assert with_scales({'model.test_cfg.scales': [2]}, None) == {'model.test_cfg.scales': [2]}
+    assert with_scales({'a': 1}, [0.9]) == {'a': 1, 'model.test_cfg.scales': [0.9]}
 
 
 def test_wrong_checkpoints(checkpoints, tmp_path):

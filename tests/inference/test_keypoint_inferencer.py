@@ -89,6 +89,15 @@ def test_several_checkpoints_are_an_ensemble(random_network):
     assert both.keypoints.shape == (1, 17, 2) and not np.allclose(both.keypoints, first.keypoints)
 
 
+def test_scales_are_those_of_a_test(random_network):
+    frame, settings = str(FRAMES / 'img00.png'), {'model.test_cfg.scales': [0.9, 1.1]}
+    one, two = (
+        next(KeypointInferencer(*random_network('mouse'), 'cpu', cfg_options=options)(frame))
+        for options in (None, settings)
+    )
+    assert two.keypoints.shape == (1, 17, 2) and not np.allclose(one.keypoints, two.keypoints, atol=0.1)
+
+
 def test_arrays_folders_patterns_and_videos_give_the_same(inferencer, tmp_path):
     infer, paths = inferencer('mouse', batch_size=2), sorted(FRAMES.glob('img0[0-2].png'))
     (tmp_path / 'below').mkdir()

@@ -180,7 +180,8 @@ def test_a_second_network_looks_closer(finished, experiment, converted, call, tm
     call('test', experiment, best, '--work-dir', tmp_path, '--out', points / 'val.json', *val)
     call('train', second, '--work-dir', tmp_path / 'second')
     (network,) = (tmp_path / 'second').glob('best_MRE_mm_*.pth')
-    call('test', second, network, '--work-dir', tmp_path / 'second', '--out', tmp_path / 'closer.json')
+    scales = ('--scales', '0.93', '1', '1.07')
+    call('test', second, network, '--work-dir', tmp_path / 'second', '--out', tmp_path / 'closer.json', *scales)
     first, closer = (json.loads(path.read_text()) for path in (points / 'test.json', tmp_path / 'closer.json'))
     assert closer[0]['protocol']['boxes'] == str(points / 'test.json')
     assert json.loads((tmp_path / 'second/metrics.json').read_text())['MRE_mm'] > 0
@@ -196,8 +197,9 @@ def test_a_second_network_looks_closer(finished, experiment, converted, call, tm
     (tmp_path / 'new').mkdir()
     for image in json.loads((converted / 'test.json').read_text())['images']:
         (tmp_path / 'new' / image['file_name']).write_bytes((converted / 'images' / image['file_name']).read_bytes())
-    options = ('--detector', experiment, best, '--out', tmp_path / 'out', '--no-pictures')
+    options = ('--detector', experiment, best, '--out', tmp_path / 'out', '--no-pictures', *scales)
     call('infer', second, network, tmp_path / 'new', *options)
     found = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert found[0]['protocol']['scales'] == closer[0]['protocol']['scales'] == [0.93, 1, 1.07]
     apart = [np.subtract(one['keypoints'], other['keypoints']) for one, other in zip(found, closer, strict=True)]
     assert np.mean(np.abs(apart) < 0.05) > 0.75  # the file is rounded, and the peaks of flat maps move with it

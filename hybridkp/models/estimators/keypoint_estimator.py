@@ -26,8 +26,9 @@ class KeypointEstimator(BaseModel):
         head: config of the head, see `GaussianHeatmapHead` for what it must do.
         neck: config of the neck.
         train_cfg: handed to the head's ``loss``.
-        test_cfg: handed to the head's ``predict``; ``flip_test=True`` averages over the mirrored image, and
-            ``search_radius`` is for the second of two networks, see `near_prior`.
+        test_cfg: handed to the head's ``predict``; ``flip_test=True`` averages over the mirrored image,
+            ``search_radius`` is for the second of two networks, see `near_prior`, and ``scales`` are those in which a
+            test and inference, but no validation while training, look at images, see `KeypointEnsemble`.
         data_preprocessor: config of the preprocessor, e.g. mmpose's `PoseDataPreprocessor`.
         init_cfg: config of the initialisation.
     """
