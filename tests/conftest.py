@@ -115,7 +115,7 @@ _CLOSEUPS = """
 _base_ = {base!r}
 model = dict(test_cfg=dict(search_radius=0.2))
 meta = ('id', 'img_id', 'img_path', 'ori_shape', 'input_size', 'input_center', 'input_scale')
-meta += ('prior_keypoints', 'own_keypoints')
+meta += ('prior_keypoints', 'prior_covariances', 'own_keypoints')
 read = [dict(type='ReadImage'), dict(type='GetBBoxCenterScale', padding=1.2)]
 crop = dict(type='TopdownAffine', input_size=(64, 64))
 pack = [dict(type='KeypointLabels'), dict(type='PackPoseInputs', meta_keys=meta)]

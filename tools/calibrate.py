@@ -226,6 +226,8 @@ def main(argv: list[str] | None = None) -> None:
     stack.mend()
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     cfg.load_from, cfg.resume = None, False
+    if 'merge_prior' in (cfg.model.get('test_cfg') or {}):
+        cfg.model.test_cfg.merge_prior = False  # what is calibrated is what the network says alone
     if len(args.checkpoint) == 1:
         check_images(cfg)
     runner = build_runner(cfg, 'none')

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     boxes.add_argument(
         '--detector',
         nargs='+',
+        action='append',
         metavar=('CONFIG', 'CHECKPOINT'),
         help='behind the input: a network of configs/detector or of MMDetection, or the first of two networks of '
-        'landmarks, of which several checkpoints are averaged',
+        'landmarks, of which several checkpoints are averaged; of three networks once for each but the last',
     )
     parser.add_argument('--labels', metavar='FILE.json', help='COCO annotations to draw beside the predictions')
     add_drawing_arguments(parser)
@@ -81,7 +83,11 @@ def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(args: argparse.Namespace, source: MediaSource) -> None:
     """Refuse options that do not go together, and images in the place of checkpoints."""
-    if images := [path for path in [*args.checkpoint, *(args.detector or [])] if path.lower().endswith(SUFFIXES)]:
+    if images := [
+        path
+        for path in [*args.checkpoint, *chain.from_iterable(args.detector or [])]
+        if path.lower().endswith(SUFFIXES)
+    ]:
         raise InputError(f'{images[0]}: expected a checkpoint; several images are a folder or a pattern in quotes')
     inside = os.path.isdir(args.input) and Path(args.out).resolve().is_relative_to(Path(args.input).resolve())
     if inside and not args.no_pictures:

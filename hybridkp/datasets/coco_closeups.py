@@ -19,7 +19,8 @@ class CocoCloseups(CocoKeypoints):
     The first network sees the whole frame, the second, in more detail, what is around the first one's points. It is
     trained on the boxes around the labels. In test mode the boxes are those around the first one's points,
     which are the sample's ``prior_keypoints`` (1, K, 2) in px, and no label has a say in where the network looks.
-    How much is seen around the box says the padding of mmpose's ``GetBBoxCenterScale``.
+    The file's covariances are its ``prior_covariances`` (1, K, 2, 2) in px^2, where it has any. How much is seen around
+    the box says the padding of mmpose's ``GetBBoxCenterScale``.
 
     With ``groups`` there is a closer look at each group of keypoints, and so a sample for each, whose box is around
     those. It is trained on all keypoints that it shows, and on none if fewer than two of its own are labelled. It is
@@ -99,8 +100,12 @@ class CocoCloseups(CocoKeypoints):
             if (group & labelled).sum() > 1
         ]
 
-    def _around_points(self, sample: dict, own: np.ndarray, points: np.ndarray, where: str) -> list[dict]:
+    def _around_points(
+        self, sample: dict, own: np.ndarray, points: np.ndarray, covariances: np.ndarray | None, where: str
+    ) -> list[dict]:
         sample = sample | dict(prior_keypoints=points[None])
+        if covariances is not None:
+            sample['prior_covariances'] = covariances[None]
         if len(own) == 1:
             return [sample | dict(bbox=around(points, where)[None])]
         return [
@@ -142,14 +147,16 @@ def around(points: np.ndarray, where: str) -> np.ndarray:
     raise InputError(f'{where}: expected keypoints around an area, got {np.asarray(points).tolist()}')
 
 
-def read_points(paths: Sequence[str], num_keypoints: int) -> dict[int, tuple[np.ndarray, str]]:
-    """Read the points (K, 2) in px of COCO result files by image, each with the file and entry that it is of.
+def read_points(paths: Sequence[str], num_keypoints: int) -> dict[int, tuple[np.ndarray, np.ndarray | None, str]]:
+    """Read the points (K, 2) in px of COCO result files by image.
+
+    With each are its covariances (K, 2, 2) in px^2, None where the file has none, and the file and entry that it is of.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputError: a file or an entry is wrong, or an image has several.
     """
-    found: dict[int, tuple[np.ndarray, str]] = {}
+    found: dict[int, tuple[np.ndarray, np.ndarray | None, str]] = {}
     for path in paths:
         if not osp.isfile(path):
             raise FileNotFoundError(
@@ -162,8 +169,8 @@ def read_points(paths: Sequence[str], num_keypoints: int) -> dict[int, tuple[np.
             where = f'{path}: entry {i}'
             image, points = _entry(entry, num_keypoints, where)
             if image in found:
-                raise InputError(f'{where}: expected one entry an image, got image {image} in {found[image][1]} too')
-            found[image] = points, where
+                raise InputError(f'{where}: expected one entry an image, got image {image} in {found[image][-1]} too')
+            found[image] = points, _covariances(entry, num_keypoints, where), where
     return found
 
 
@@ -172,13 +179,37 @@ def _entry(entry: object, num_keypoints: int, where: str) -> tuple[int, np.ndarr
         raise InputError(f'{where}: expected image_id and keypoints, got {entry!r:.80}')
     if not isinstance(entry['image_id'], int):
         raise InputError(f'{where}: expected a number as image_id, got {entry["image_id"]!r:.80}')
-    try:
-        points = np.array(entry['keypoints'], dtype=np.float32)
-    except (TypeError, ValueError):
-        points = np.zeros(0)
+    points = _numbers(entry['keypoints'])
     if points.shape != (3 * num_keypoints,) or not np.isfinite(points).all():
         raise InputError(
             f'{where}: expected {num_keypoints} times x, y and score, all finite, as keypoints, '
             f'got {entry["keypoints"]!r:.80}'
         )
     return entry['image_id'], points.reshape(-1, 3)[:, :2]
+
+
+def _covariances(entry: dict, num_keypoints: int, where: str) -> np.ndarray | None:
+    """Return an entry's covariances (K, 2, 2) in px^2, where it has any."""
+    if entry.get('keypoint_covariances') is None:
+        return None
+    rows = _numbers(entry['keypoint_covariances'])
+    if rows.shape != (num_keypoints, 3) or not _definite(rows).all():
+        raise InputError(
+            f'{where}: expected {num_keypoints} times xx, xy and yy of a positive definite matrix as '
+            f'keypoint_covariances, got {entry["keypoint_covariances"]!r:.80}'
+        )
+    return rows[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+
+
+def _definite(rows: np.ndarray) -> np.ndarray:
+    """Say which matrices, of rows xx, xy, yy (K, 3), are positive definite."""
+    xx, xy, yy = rows.astype(float).T
+    return (xx > 0) & (yy > 0) & (xx * yy > xy**2) & np.isfinite(rows).all(axis=1)
+
+
+def _numbers(values: object) -> np.ndarray:
+    """Return an array of numbers, an empty one of what is none."""
+    try:
+        return np.array(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        return np.zeros(0, dtype=np.float32)

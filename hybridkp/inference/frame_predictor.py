@@ -23,9 +23,11 @@ LABELLING = ('KeypointLabels', 'PersonLabels', 'MixReaders', 'GenerateTarget')
 
 KEYPOINT_FIELDS = ('keypoints', 'keypoint_scores', 'keypoints_visible', 'keypoint_covariances')
 
+PRIOR = ('prior_keypoints', 'prior_covariances')
+
 Boxes = tuple[np.ndarray, ...]
 """Boxes (N, 4), left, top, right, bottom in px, their scores (N,) and, of the first of two networks, its points
-(N, K, 2) in px."""
+(N, K, 2) in px and their covariances (N, K, 2, 2) in px^2."""
 
 
 class FramePredictor:
@@ -85,7 +87,8 @@ class FramePredictor:
         Args:
             images: (h, w, 3), BGR, or (h, w), uint8; they are changed to what the network was trained on.
             boxes: for each image those of the people, (N, 4), left, top, right, bottom in px, and their scores (N,), or
-                None for the whole image; after them may come what the first of two networks found, (N, K, 2) px.
+                None for the whole image; after them may come what the first of two networks found, points (N, K, 2) in
+                px and covariances (N, K, 2, 2) in px^2.
 
         Returns:
             For each image N people as numpy arrays, float32: ``keypoints`` (N, K, 2) px, ``keypoint_scores`` and
@@ -128,12 +131,11 @@ class FramePredictor:
         meta = {key: self.meta[key] for key in PIPELINE_KEYS if key in self.meta}
         inputs = []
         for i, (box, score, *prior) in enumerate(zip(*boxes, strict=True)):
-            for corners in self._looks(box, *prior):
+            for corners in self._looks(box, *prior[:1]):
                 sample = dict(img=image, img_id=0, id=i, **meta)
                 if not self.single_stage:
                     sample |= dict(bbox=np.float32(corners)[None], bbox_score=np.float32([score]))
-                if prior:
-                    sample['prior_keypoints'] = np.float32(prior)
+                sample |= {name: np.float32(values)[None] for name, values in zip(PRIOR, prior, strict=False)}
                 inputs.append(self.pipeline(sample))
         return inputs
 

@@ -12,7 +12,7 @@ from mmengine.structures import InstanceData
 from hybridkp import stack
 from hybridkp.engine.launch import load_config
 from hybridkp.errors import InputError
-from hybridkp.inference.first_stage import FirstStage
+from hybridkp.inference.first_stage import FirstStage, check_follows
 from hybridkp.inference.frame_predictor import Boxes, FramePredictor
 from hybridkp.inference.media_frame import MediaFrame
 from hybridkp.inference.media_source import Inputs, MediaSource
@@ -38,7 +38,7 @@ class KeypointInferencer:
         device: where it runs, like ``'cpu'`` or ``'cuda:0'``; None for the first GPU, or the CPU where there is none.
         boxes: a file of boxes, see `PersonBoxes` for its forms.
         detector: the config and checkpoint of a detector, see `PersonDetector`, or of the first of two networks, see
-            `FirstStage`, which may have several checkpoints.
+            `FirstStage`, which may have several checkpoints; of three networks such a list for each but the last.
         score_threshold: people whose box has a lower score are left out; None for the config's own threshold, and for
             boxes of a file or detector 0.25.
         batch_size: how many images, or boxes, the network sees at a time.
@@ -59,7 +59,7 @@ class KeypointInferencer:
         checkpoint: str | Path | Sequence[str | Path],
         device: str | torch.device | None = None,
         boxes: str | Path | None = None,
-        detector: Sequence[str] | None = None,
+        detector: Sequence[str] | Sequence[Sequence[str]] | None = None,
         score_threshold: float | None = None,
         batch_size: int = 8,
         cfg_options: dict | None = None,
@@ -79,21 +79,23 @@ class KeypointInferencer:
             raise InputError('expected boxes of a file or of a detector, got both')
         minimum = BOX_SCORE if score_threshold is None else score_threshold
         self.boxes = PersonBoxes(boxes, minimum) if boxes else None
-        self.detector = self._build_detector(*detector, minimum=minimum) if detector else None
+        self.detector = None
+        for stage in [detector] if detector and isinstance(detector[0], str) else detector or []:
+            self.detector = self._build_detector(*stage, minimum=minimum)
+        if isinstance(self.detector, FirstStage):
+            check_follows(self.predictor, self.detector)
 
     def _build_detector(self, config: str, *checkpoints: str, minimum: float) -> PersonDetector | FirstStage:
         if not checkpoints:
             raise InputError(f'detector {config}: expected a config and a checkpoint, got one file')
         cfg = read_config(config)
-        if cfg.model.type not in ('KeypointEstimator', 'KeypointEnsemble'):
-            if len(checkpoints) > 1:
-                raise InputError(f'{config}: expected one checkpoint of a detector, got {len(checkpoints)}')
-            return PersonDetector(cfg, checkpoints[0], self.device, minimum)
-        first = FirstStage(cfg, checkpoints, self.device)
-        ours, its = (list(meta['keypoint_name2id']) for meta in (self.dataset_meta, first.predictor.meta))
-        if its != ours:
-            raise InputError(f'{config}: expected the keypoints of {self.config.filename}, {ours}, got {its}')
-        return first
+        if cfg.model.type in ('KeypointEstimator', 'KeypointEnsemble'):
+            return FirstStage(cfg, checkpoints, self.device, before=self.detector)
+        if self.detector:
+            raise InputError(f'{config}: expected one detector, or networks of landmarks one after another')
+        if len(checkpoints) > 1:
+            raise InputError(f'{config}: expected one checkpoint of a detector, got {len(checkpoints)}')
+        return PersonDetector(cfg, checkpoints[0], self.device, minimum)
 
     @property
     def dataset_meta(self) -> dict:

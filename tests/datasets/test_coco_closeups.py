@@ -109,6 +109,24 @@ def test_each_keypoint_is_in_one_group_of_two_or_more(build, groups):
         build(groups=groups)
 
 
+def test_covariances_of_the_first_network(build):
+    rows = [[4, 1, 9], [1, 0, 1], [2, -1, 2]]
+    dataset = build(found=[result(1) | dict(keypoint_covariances=rows), result(2)])
+    first, second = (dataset.get_data_info(i) for i in (0, 1))
+    assert first['prior_covariances'].tolist() == [[[[4, 1], [1, 9]], [[1, 0], [0, 1]], [[2, -1], [-1, 2]]]]
+    assert first['prior_covariances'].dtype == np.float32 and 'prior_covariances' not in second
+
+
+@pytest.mark.parametrize(
+    'row', [[1, 1, 1], [0, 0, 1], [1, 0], 'x', [float('nan'), 0, 1], [-1, 0, -1], [1e20, 0, 1e999]]
+)
+def test_covariances_that_are_none(build, row):
+    with pytest.raises(
+        InputError, match=r'points.json: entry 0: expected 3 times xx, xy and yy of a positive definite'
+    ):
+        build(found=[result(1) | dict(keypoint_covariances=[[4, 1, 9], row, [1, 0, 1]]), result(2)])
+
+
 def test_several_files(build, tmp_path):
     (tmp_path / 'more.json').write_text(json.dumps([result(2)]))
     dataset = build(found=[result(1)], files=('points.json', 'more.json'))

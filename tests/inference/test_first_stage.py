@@ -29,8 +29,8 @@ def first_stage(network):
 def test_boxes_are_around_the_points(random_network):
     images = [cv2.imread(path) for path in PATHS]
     first = first_stage(random_network('mouse'))
-    for (boxes, scores, points), image in zip(first(images), images, strict=True):
-        assert points.shape == (1, 17, 2) and scores.tolist() == [1]
+    for (boxes, scores, points, covariances), image in zip(first(images), images, strict=True):
+        assert points.shape == (1, 17, 2) and scores.tolist() == [1] and covariances.shape == (1, 17, 2, 2)
         assert boxes[0].tolist() == [*points[0].min(axis=0), *points[0].max(axis=0)]
         assert first.predictor.predict([image], [None])[0].keypoints == pytest.approx(points, abs=1e-3)
     assert first.name == 'mouse.py mouse_0.pth'
@@ -55,10 +55,11 @@ def test_nobody_is_found_where_all_points_are_one(random_network, monkeypatch):
     (people,) = first.predictor.predict([image], [None])
     people.keypoints[:] = 3
     monkeypatch.setattr(first.predictor, 'predict', lambda images, boxes: [people])
-    ((boxes, scores, points),) = first([image])
+    ((boxes, scores, points, covariances),) = first([image])
     assert boxes.shape == (0, 4) and scores.shape == (0,) and points.shape == (0, 17, 2)
+    assert covariances.shape == (0, 17, 2, 2)
     second = KeypointInferencer(*random_network('closeups'), 'cpu')
-    (nobody,) = second.predictor.predict([image], [(boxes, scores, points)])
+    (nobody,) = second.predictor.predict([image], [(boxes, scores, points, covariances)])
     assert nobody.keypoints.shape == (0, 17, 2)
 
 
@@ -96,7 +97,11 @@ def both_ways(random_network, tmp_path):
         paths = [str(FRAMES.parent / image['file_name']) for image in labels['images']]
         found = list(KeypointInferencer(*random_network('mouse'), 'cpu')(paths))
         entries = [
-            dict(image_id=image['id'], keypoints=np.c_[people.keypoints[0], people.keypoint_scores[0]].ravel().tolist())
+            dict(
+                image_id=image['id'],
+                keypoints=np.c_[people.keypoints[0], people.keypoint_scores[0]].ravel().tolist(),
+                keypoint_covariances=people.keypoint_covariances[0].reshape(-1, 4)[:, [0, 1, 3]].tolist(),
+            )
             for image, people in zip(labels['images'], found, strict=True)
         ]
         (tmp_path / 'points.json').write_text(json.dumps(entries))
@@ -117,6 +122,36 @@ def test_a_test_and_inference_agree(both_ways):
     for one, other in zip(tested, both, strict=True):
         np.testing.assert_allclose(one['pred_instances']['keypoints'], other.keypoints, atol=0.01)
         np.testing.assert_allclose(one['pred_instances']['bboxes'], other.bboxes, atol=0.01)
+
+
+def test_both_merge_what_both_networks_find(both_ways):
+    (alone, _), (merged, both) = (both_ways({'model.test_cfg.merge_prior': merge}) for merge in (False, True))
+    for before, one, other in zip(alone, merged, both, strict=True):
+        for name in ('keypoints', 'keypoint_covariances'):
+            np.testing.assert_allclose(one['pred_instances'][name], other[name], rtol=1e-3, atol=0.01)
+        assert not np.allclose(before['pred_instances']['keypoints'], one['pred_instances']['keypoints'], atol=0.1)
+
+
+def test_three_networks_one_after_another(random_network):
+    stages = [random_network('mouse'), random_network('closeups')]
+    three = KeypointInferencer(*random_network('closeups', seed=1), 'cpu', detector=stages)
+    two = KeypointInferencer(*stages[1], 'cpu', detector=stages[0])
+    for people, before in zip(three(PATHS), two(PATHS), strict=True):
+        points = before.keypoints[0]
+        box = np.concatenate((points.min(axis=0), points.max(axis=0)))
+        np.testing.assert_allclose(people.bboxes, box[None], atol=1e-3)
+    assert three.boxes_from == 'detector mouse.py mouse_0.pth, closeups.py closeups_0.pth'
+
+
+def test_what_cannot_follow_another_network(random_network):
+    mouse, people, detector = (random_network(kind) for kind in ('mouse', 'people', 'detector'))
+    for stages, message in (
+        ([detector, mouse], 'mouse.py: expected a network of landmarks before it, got the detector detector.py'),
+        ([mouse, detector], 'detector.py: expected one detector, or networks of landmarks one after another'),
+        ([mouse, people], r"mouse.py: expected the keypoints of .*people.py, \['nose'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            KeypointInferencer(*random_network('closeups'), 'cpu', detector=stages)
 
 
 def groups(random_network):

@@ -6,6 +6,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 
 BASES = {
     'skeletons/triangle.py': """
@@ -158,8 +159,6 @@ def test_pictures_begin_with_the_worst_case(finished):
 
 
 def test_averaged_weights_are_what_is_tested_and_a_run_goes_on(finished, experiment, call):
-    import torch
-
     content = torch.load(next(finished.glob('epoch_*.pth')), map_location='cpu', weights_only=False)
     ours, other = content['state_dict'], content['ema_state_dict']
     name = next(name for name in ours if name.endswith('conv.weight'))
@@ -194,6 +193,14 @@ def test_a_second_network_looks_closer(finished, experiment, converted, call, tm
         shown.append(1.2 * max(width / 64, height / 96))  # image px a px of the input
         reach = 0.055 * (64 * 96) ** 0.5 + 4  # the distance, and what a fit may leave the highest cell by
         assert np.linalg.norm(after - before, axis=1).max() < shown[-1] * reach
+    calibrations = []
+    for merged in ('True', 'False'):
+        path = tmp_path / f'{merged}.pth'
+        settings = ('--cfg-options', f'model.test_cfg.merge_prior={merged}')
+        call('calibrate', second, network, '--out', path, '--work-dir', tmp_path, '--kind', 'scale', *settings)
+        state = torch.load(path, weights_only=False)['state_dict']
+        calibrations.append(state['head.calibration.log_scale'].tolist())
+    assert calibrations[0] == calibrations[1], 'what is calibrated is what the second network says alone'
     (tmp_path / 'new').mkdir()
     for image in json.loads((converted / 'test.json').read_text())['images']:
         (tmp_path / 'new' / image['file_name']).write_bytes((converted / 'images' / image['file_name']).read_bytes())

@@ -24,7 +24,7 @@ move = [
 augment = [dict(type='MixReaders'), *move]
 distort = [dict(type='ElasticDeformation', magnitude=0.015), dict(type='GammaNoise')]
 meta = ('id', 'img_id', 'img_path', 'category_id', 'ori_shape', 'input_size', 'input_center', 'input_scale')
-meta += ('pixel_spacing', 'raw_ann_info', 'prior_keypoints', 'own_keypoints')
+meta += ('pixel_spacing', 'raw_ann_info', 'prior_keypoints', 'prior_covariances', 'own_keypoints')
 pack = [dict(type='KeypointLabels'), dict(type='PackPoseInputs', meta_keys=meta)]
 val_evaluator = dict(type='RadialError')
 test_evaluator = val_evaluator

@@ -12,6 +12,7 @@ from hybridkp.errors import InputError
 from hybridkp.models.calibrations.covariance_map import CovarianceMap
 from hybridkp.models.estimators.keypoint_estimator import predict_batch, to_image
 from hybridkp.models.heads.near_prior import near_prior
+from hybridkp.models.merge_prior import merge_prior
 from hybridkp.ops.calibration import Calibration
 from hybridkp.ops.zoom import zoom
 
@@ -75,7 +76,8 @@ class KeypointEnsemble(BaseModel):
             looks = self._looks(self._views, inputs)
             looks = [near_prior(views, data_samples, head.codec, radius) for views in looks]
             found = head.decode_together(looks, head.flip_indices(looks[0], data_samples), self.calibration)
-            return to_image(head.instances(*found), data_samples)
+            found = to_image(head.instances(*found), data_samples)
+            return merge_prior(found) if self.members[0].test_cfg.get('merge_prior') else found
         raise ValueError(f"mode is 'tensor' or 'predict', not {mode!r}: the members are trained one by one")
 
     def test_step(self, data: dict) -> list[PoseDataSample]:

@@ -9,6 +9,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from hybridkp.models.crop_frame import crop_frame
+from hybridkp.models.merge_prior import merge_prior
 
 TOGETHER = 8
 """Up to so many images go through the network together with their mirrored images: a device has time for more."""
@@ -27,7 +28,8 @@ class KeypointEstimator(BaseModel):
         neck: config of the neck.
         train_cfg: handed to the head's ``loss``.
         test_cfg: handed to the head's ``predict``; ``flip_test=True`` averages over the mirrored image,
-            ``search_radius`` is for the second of two networks, see `near_prior`, and ``scales`` are those in which a
+            ``search_radius`` and ``merge_prior=True`` are for the second of two networks, see `near_prior` and
+            `merge_prior`, and ``scales`` are those in which a
             test and inference, but no validation while training, look at images, see `KeypointEnsemble`.
         data_preprocessor: config of the preprocessor, e.g. mmpose's `PoseDataPreprocessor`.
         init_cfg: config of the initialisation.
@@ -95,7 +97,8 @@ class KeypointEstimator(BaseModel):
     def _predict(self, inputs: Tensor, samples: list[PoseDataSample]) -> list[PoseDataSample]:
         views = self.views(inputs)
         feats = views if len(views) > 1 else views[0]
-        return to_image(self.head.predict(feats, samples, self.test_cfg), samples)
+        found = to_image(self.head.predict(feats, samples, self.test_cfg), samples)
+        return merge_prior(found) if self.test_cfg.get('merge_prior') else found
 
 
 def predict_batch(model: BaseModel, data: dict) -> list[PoseDataSample]:
