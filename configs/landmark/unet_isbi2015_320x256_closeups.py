@@ -7,9 +7,8 @@ read = [_base_.image, dict(type='GetBBoxCenterScale', padding=1.4)]
 augmented = [*read, *_base_.augment, *_base_.crop, *_base_.distort, *_base_.pack]
 evaluate = [*read, *_base_.crop, *_base_.pack]
 train_dataloader = dict(dataset=dict(groups=_base_.groups, pipeline=augmented))
-looks = dict(groups=_base_.groups, pipeline=evaluate)
-val_dataloader = dict(dataset=dict(**looks, points_file='second/fold0_val.json'))
-test_dataloader = dict(dataset=dict(**looks, points_file='second/test1.json'))
+val_dataloader = dict(dataset=dict(groups=_base_.groups, points_file='second/fold0_val.json', pipeline=evaluate))
+test_dataloader = dict(dataset=dict(groups=_base_.groups, points_file='second/test1.json', pipeline=evaluate))
 train_cfg = dict(max_epochs=20)
 param_scheduler = [
     dict(type='LinearLR', begin=0, end=2, start_factor=0.05, by_epoch=True, convert_to_iter_based=True),
