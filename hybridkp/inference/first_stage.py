@@ -51,8 +51,8 @@ class FirstStage:
             have no area around them.
         """
         found = []
-        boxes = self.before(images) if self.before else [None] * len(images)
-        for people in self.predictor.predict(images, boxes):
+        before = self.before(images) if self.before else [None] * len(images)
+        for people in self.predictor.predict(images, before):
             points = people.keypoints
             boxes = np.concatenate((points.min(axis=1), points.max(axis=1)), axis=1)
             there = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)

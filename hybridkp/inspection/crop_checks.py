@@ -22,6 +22,8 @@ def check_crops(table: LabelTable, part: DataPart) -> Iterator[Finding]:
     if crop is None or not table.ids:
         return
     factors = crop_factors(table, part, crop['input_size'])
+    if not len(factors):
+        return
     width, height = crop['input_size']
     typical = f'the median is {np.median(factors):.2g} image px an input px'
     yield ok(f'crops to {width}x{height} (width x height): {typical}; {_histogram(factors)}')
@@ -58,7 +60,8 @@ def crop_factors(table: LabelTable, part: DataPart, input_size: tuple[int, int])
 
 def _sides(points: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Give the sides (n, 2) of the boxes around the chosen ones (N, K) of points (N, K, 2), if there are several."""
-    points, chosen = points[chosen.sum(axis=1) > 1], chosen[chosen.sum(axis=1) > 1, :, None]
+    several = chosen.sum(axis=1) > 1
+    points, chosen = points[several], chosen[several, :, None]
     return points.max(axis=1, where=chosen, initial=-np.inf) - points.min(axis=1, where=chosen, initial=np.inf)
 
 

@@ -64,6 +64,8 @@ def test_closeups_are_of_each_group():
     closeups.settings.update(type='CocoCloseups', groups=[['a', 'b'], ['d', 'c'], ['e', 'f']])
     closeups.settings['skeleton'] = dict(name='face', keypoints=names, flip_pairs=[], links=[], sigmas=[1] * 6)
     assert crop_factors(table, closeups, (100, 100)).tolist() == [1, 1]  # of e and f one is labelled
+    table.labelled[:] = False
+    assert list(check_crops(table, closeups)) == []
 
 
 def test_factors_are_those_of_the_pipeline(mmpose_scope, monkeypatch):

@@ -29,8 +29,8 @@ class KeypointEstimator(BaseModel):
         train_cfg: handed to the head's ``loss``.
         test_cfg: handed to the head's ``predict``; ``flip_test=True`` averages over the mirrored image,
             ``search_radius`` and ``merge_prior=True`` are for the second of two networks, see `near_prior` and
-            `merge_prior`, and ``scales`` are those in which a
-            test and inference, but no validation while training, look at images, see `KeypointEnsemble`.
+            `merge_prior`, and ``scales`` are those in which a test and inference, but no validation while training,
+            look at images, see `KeypointEnsemble`.
         data_preprocessor: config of the preprocessor, e.g. mmpose's `PoseDataPreprocessor`.
         init_cfg: config of the initialisation.
     """
